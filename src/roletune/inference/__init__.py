@@ -1,0 +1,1 @@
+"""Stage 5: an adapter becomes a conversation."""

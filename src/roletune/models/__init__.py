@@ -1,0 +1,1 @@
+"""Weights: find, fetch, dequantise, load, export."""

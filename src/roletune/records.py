@@ -1,0 +1,368 @@
+"""The nouns: every value that roletune writes to disk.
+
+Records are frozen pydantic models. Two records with the same content are equal; identity (`id`) is a hash of what makes
+a record this record, so the same input gives the same ids on every machine. The evaluation's nouns are in this file's
+second half; `report.json` is the `Report` at its end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+Split = Literal["train", "validation", "test"]
+Origin = Literal["authentic", "written", "generated"]
+Purpose = Literal["lived", "protective", "boundary", "instruction"]
+SceneKind = Literal["chat", "debate", "discussion", "speech"]
+TurnKind = Literal["speech", "thought", "action"]
+Role = Literal["system", "user", "assistant"]
+Subject = Literal["fictional", "historical", "living"]
+
+
+def fingerprint(*parts: Any, length: int = 16) -> str:
+    """The first `length` hex digits of the SHA-256 of `parts` as canonical JSON."""
+    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+class Record(BaseModel):
+    """A frozen value; unknown keys are refused, so that a file of another version is noticed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is known
+
+
+class Passage(Record):
+    """A piece of source text about the character, with where it comes from."""
+
+    id: str
+    text: str
+    heading: str = ""
+    source: str = Field(description="file or URL it was read from, with its place in it")
+    attribution: str = Field(default="", description="what the text itself names as its source")
+    licence: str = ""
+
+
+class KnowledgeBoundary(Record):
+    """What the character can know: the basis of protective scenes and of leak checks."""
+
+    knows: tuple[str, ...] = ()
+    must_not_know: tuple[str, ...] = ()
+    until: str = Field(default="", description="the end of the character's knowledge, in words: 'winter 1601'")
+
+
+class Profile(Record):
+    """Who the character is; `name` is how it is called in scenes, `aliases` are other spellings of it."""
+
+    schema_version: Literal[1] = 1
+    name: str
+    aliases: tuple[str, ...] = ()
+    language: str = "en"
+    subject: Subject = "fictional"
+    description: str = ""
+    style: str = Field(default="", description="how the character speaks, in one or two sentences")
+    catchphrases: tuple[str, ...] = ()
+    boundary: KnowledgeBoundary = KnowledgeBoundary()
+    passages: tuple[Passage, ...] = ()
+
+    def is_me(self, speaker: str) -> bool:
+        """Whether `speaker` is this character, under any of its names, whatever the case and dots (J.A.R.V.I.S.)."""
+        return _plain(speaker) in {_plain(name) for name in (self.name, *self.aliases)}
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.replace(".", "").casefold().split())
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What was lived
+
+
+class Provenance(Record):
+    """Where a record comes from. `source` decides its split: everything with one source is in one split."""
+
+    source: str
+    passage: str | None = None
+    prompt: str | None = Field(default=None, description="hash of the prompt template")
+    model: str | None = None
+    request: str | None = Field(default=None, description="key of the call in the ledger")
+
+
+class Scene(Record):
+    """Where and when something happens and who is there; no turns."""
+
+    schema_version: Literal[1] = 1
+    id: str
+    kind: SceneKind = "chat"
+    title: str = ""
+    location: str = ""
+    time: str = ""
+    mood: str = ""
+    background: str = ""
+    present: tuple[str, ...] = ()
+    provenance: Provenance
+
+
+class Turn(Record):
+    """One utterance; `audience` are those who perceive it, None meaning everybody present."""
+
+    speaker: str
+    text: str
+    kind: TurnKind = "speech"
+    audience: tuple[str, ...] | None = None
+
+
+class Dialogue(Record):
+    """A scene played out."""
+
+    schema_version: Literal[1] = 1
+    id: str
+    scene: Scene
+    turns: tuple[Turn, ...]
+    origin: Origin
+    purpose: Purpose = "lived"
+    category: str = Field(default="", description="of a protective dialogue: identity, canon, memory, ...")
+    twin: str = Field(default="", description="of a clean twin: title of the protective scene it mirrors")
+    split: Split
+    provenance: Provenance
+
+
+class Rejection(Record):
+    """A record or reply that was not kept, whole, with the stage and the reason."""
+
+    schema_version: Literal[1] = 1
+    stage: str
+    reason: str
+    detail: str = ""
+    record: dict[str, Any]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What is trained on, and what that leaves
+
+
+class Message(Record):
+    """One message of a conversation; `loss` marks what the model learns to say."""
+
+    role: Role
+    content: str
+    loss: bool = False
+
+
+class Example(Record):
+    """One conversation as the character perceives it (see `rendering.viewpoint`)."""
+
+    schema_version: Literal[1] = 1
+    id: str
+    messages: tuple[Message, ...]
+    dialogue: str = Field(description="id of the dialogue it was compiled from")
+    window: int = Field(default=0, description="number of the window, where a long dialogue gave several")
+    split: Split
+    origin: Origin
+    purpose: Purpose
+    provenance: Provenance
+
+
+class LossPoint(Record):
+    """One point of a learning curve."""
+
+    step: int
+    epoch: float
+    tokens: int = Field(description="real tokens processed so far")
+    seconds: float
+    train_loss: float | None = None
+    validation_loss: float | None = None
+    learning_rate: float | None = None
+
+
+class Adapter(Record):
+    """What a training leaves beside the weights: `runs/ID/adapter.json`."""
+
+    schema_version: Literal[1] = 1
+    run: str
+    character: str
+    base: str = Field(description="hub id or name of the base model, never a local path")
+    base_identity: str = Field(description="hash of the base weights")
+    data: str = Field(description="hash of the training and validation examples")
+    recipe: dict[str, Any]
+    curve: tuple[LossPoint, ...]
+    best_step: int
+    best_validation_loss: float
+    stopped_early: bool
+    tokens: int
+    seconds: float
+    tokens_per_second: float
+    trainable_parameters: int
+    device: str
+    dtype: str
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Evaluation
+
+Contestant = Literal["base", "base_prompt", "adapter"]
+
+
+class Question(Record):
+    """One question put to every contestant; `topic` groups the replies in the report."""
+
+    id: str
+    text: str
+    topic: str = ""
+
+
+class Finding(Record):
+    """Something a check noticed: a linter about a profile, a style check about a reply."""
+
+    check: str
+    message: str
+    where: str = ""
+    severity: Literal["note", "warning"] = "warning"
+
+
+class LineLikelihood(Record):
+    """One held-out line of the character under one contestant: summed negative log-likelihood in nats."""
+
+    dialogue: str
+    line: int
+    nll: float
+    tokens: int
+
+
+class Likelihood(Record):
+    """Likelihood of the character's real next lines under one contestant; per token, over all lines."""
+
+    nll_per_token: float
+    perplexity: float
+    n_lines: int
+    n_tokens: int
+    system: str = Field(default="", description="what the model was told first; for `base` what its template inserts")
+
+
+class Difference(Record):
+    """A paired difference of nats per token with a bootstrap interval, resampled by scene."""
+
+    difference: float
+    ci_low: float
+    ci_high: float
+    perplexity_ratio: float
+    ratio_low: float
+    ratio_high: float
+    n_lines: int
+    n_scenes: int
+    resamples: int
+
+
+class LikelihoodReport(Record):
+    """The likelihoods side by side."""
+
+    base: Likelihood
+    base_prompt: Likelihood
+    adapter: Likelihood
+    adapter_vs_base_prompt: Difference
+    adapter_vs_base: Difference
+
+
+class Reply(Record):
+    """What the contestants answered to one question, and what the style checks found in each answer."""
+
+    question: str
+    topic: str = ""
+    base: str
+    base_prompt: str
+    adapter: str
+    findings: dict[str, tuple[Finding, ...]] = {}
+
+
+class Rate(Record):
+    """A share with its Wilson 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    count: int
+    n: int
+
+
+class StyleReport(Record):
+    """Per contestant and check, the share of replies that pass."""
+
+    rates: dict[str, dict[str, Rate]]
+
+
+class Evaluation(Record):
+    """Everything the stage `evaluate` measures."""
+
+    schema_version: Literal[1] = 1
+    likelihood: LikelihoodReport
+    replies: tuple[Reply, ...]
+    style: StyleReport
+    sampling: dict[str, Any]
+
+
+class DataStatistics(Record):
+    """The seed's table: scenes, words, turns per scene, words per turn; and where the data comes from."""
+
+    train_dialogues: int
+    validation_dialogues: int
+    test_dialogues: int
+    examples: int
+    origins: dict[str, int]
+    purposes: dict[str, int]
+    partners: dict[str, int]
+    words: int
+    turns_per_dialogue: float
+    words_per_turn: float
+    train_tokens: int
+    supervised_share: float
+    rejected: dict[str, int] = Field(description="reason -> number of records that were not kept")
+
+
+class TrainingReport(Record):
+    """The training in figures."""
+
+    run: str
+    recipe: dict[str, Any]
+    curve: tuple[LossPoint, ...]
+    best_step: int
+    best_validation_loss: float
+    stopped_early: bool
+    tokens: int
+    tokens_per_second: float
+    seconds: float
+    trainable_parameters: int
+    device: str
+    dtype: str
+
+
+class Timings(Record):
+    """Seconds each stage took when it was last made."""
+
+    stages: dict[str, float]
+    total_seconds: float
+
+
+class Report(Record):
+    """`build/report/report.json`: a stable interface, see docs/report.md. Units: nats, seconds, bytes."""
+
+    schema_version: Literal[1] = 1
+    character: str
+    created: str = Field(description="UTC, ISO 8601")
+    verdict: str
+    base_model: str
+    data: DataStatistics
+    lint: tuple[Finding, ...]
+    training: TrainingReport
+    evaluation: Evaluation
+    timings: Timings
+    versions: dict[str, str]
+    peak_memory_bytes: int
+    notices: tuple[str, ...]

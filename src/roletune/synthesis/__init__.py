@@ -1,0 +1,1 @@
+"""Stage 1: what is known becomes what was lived: scenes, experiences, protective scenes."""
