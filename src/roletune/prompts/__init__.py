@@ -1,0 +1,80 @@
+"""Prompts are files: `prompts/LANGUAGE/NAME.md`, Jinja2 with undefined names refused.
+
+A file of the same name in the character's own `prompts/` folder wins. A prompt file may hold the blocks `system` and
+`user`, which become messages; a file without blocks is one text. `Prompt.hash` goes into the provenance of whatever was
+made with it. Templates run in Jinja2's sandbox, since a character's folder may come from somebody else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from roletune.errors import ProjectError
+
+BUILT_IN = Path(__file__).parent
+_ENVIRONMENT = ImmutableSandboxedEnvironment(
+    undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
+)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt template: where it was found and its source text."""
+
+    name: str
+    path: Path
+    source: str
+
+    @property
+    def hash(self) -> str:
+        """First 16 hex digits of the SHA-256 of the source."""
+        return hashlib.sha256(self.source.encode()).hexdigest()[:16]
+
+    @cached_property
+    def _template(self) -> jinja2.Template:
+        try:
+            return _ENVIRONMENT.from_string(self.source)
+        except jinja2.TemplateSyntaxError as error:
+            raise ProjectError(
+                f"{self.path}:{error.lineno}: the prompt is not valid Jinja2: {error.message}"
+            ) from error
+
+    def text(self, **values: Any) -> str:
+        """The whole file, rendered and stripped. Raises ProjectError on a name the template uses and we don't have."""
+        try:
+            return self._template.render(**values).strip()
+        except jinja2.TemplateError as error:
+            raise ProjectError(f"{self.path}: {error}. Known names: {', '.join(sorted(values))}") from error
+
+    def messages(self, **values: Any) -> tuple[dict[str, str], ...]:
+        """The blocks `system` and `user` as chat messages, empty ones left out."""
+        context = self._template.new_context(values)
+        try:
+            texts = {
+                role: "".join(self._template.blocks[role](context)).strip()
+                for role in ("system", "user")
+                if role in self._template.blocks
+            }
+        except jinja2.TemplateError as error:
+            raise ProjectError(f"{self.path}: {error}. Known names: {', '.join(sorted(values))}") from error
+        return tuple({"role": role, "content": text} for role, text in texts.items() if text)
+
+
+def load_prompt(name: str, language: str = "en", folder: Path | None = None) -> Prompt:
+    """Find `NAME.md` in `folder` (the character's own prompts) or among the built-in ones of `language`.
+
+    A language without built-in prompts uses the English ones. Raises ProjectError if there is none.
+    """
+    places = [folder / f"{name}.md"] if folder else []
+    places += [BUILT_IN / language / f"{name}.md", BUILT_IN / "en" / f"{name}.md"]
+    for path in places:
+        if path.is_file():
+            return Prompt(name, path, path.read_text("utf-8"))
+    raise ProjectError(f"There is no prompt named {name!r}. Looked in: {', '.join(str(place) for place in places)}")

@@ -1,0 +1,81 @@
+"""A character's viewpoint: what it could perceive of a dialogue, as messages with loss on its own turns only.
+
+This is the message grammar of the project (DESIGN): others are `user`, unlabelled when one partner speaks and
+`Name: text` when several do; consecutive turns of others are one message; the character is `assistant`, unlabelled.
+Actions are `*...*` inline. Thoughts of others are never perceived; the character's own are left out unless asked for,
+then a leading `<thought>...</thought>`. Chat builds its messages with the same `spoken` function, so that a trained
+conversation and a lived one read alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from roletune.records import Dialogue, Example, Message, Profile, Turn, fingerprint
+from roletune.rendering.persona import Persona
+
+
+def perceived(turns: Iterable[Turn], profile: Profile, *, thoughts: bool = False) -> tuple[Turn, ...]:
+    """The turns that the character perceives: no thoughts of others, nothing said out of its hearing."""
+
+    def reaches_me(turn: Turn) -> bool:
+        mine = profile.is_me(turn.speaker)
+        if turn.kind == "thought":
+            return mine and thoughts
+        return mine or turn.audience is None or any(profile.is_me(name) for name in turn.audience)
+
+    return tuple(turn for turn in turns if reaches_me(turn))
+
+
+def partners_of(turns: Iterable[Turn], profile: Profile) -> tuple[str, ...]:
+    """The others who speak, in order of appearance."""
+    others = (turn.speaker for turn in turns if turn.kind == "speech" and not profile.is_me(turn.speaker))
+    return tuple(dict.fromkeys(others))
+
+
+def spoken(turns: Iterable[Turn], profile: Profile, partners: Sequence[str]) -> tuple[Message, ...]:
+    """Turns as alternating `user` and `assistant` messages; the character's own carry loss."""
+    messages = []
+    for mine, group in groupby(turns, key=lambda turn: profile.is_me(turn.speaker)):
+        if mine:
+            messages.append(Message(role="assistant", content=_own(list(group)), loss=True))
+        else:
+            lines = (_line(turn, labelled=len(partners) > 1) for turn in group)
+            messages.append(Message(role="user", content="\n".join(lines)))
+    return tuple(messages)
+
+
+def compile_example(dialogue: Dialogue, persona: Persona, *, thoughts: bool = False) -> Example | None:
+    """The dialogue as `persona`'s character lived it, or None if it never speaks in it."""
+    profile = persona.profile
+    turns = perceived(dialogue.turns, profile, thoughts=thoughts)
+    own = [i for i, turn in enumerate(turns) if profile.is_me(turn.speaker) and turn.kind == "speech"]
+    if not own:
+        return None
+    turns = turns[: own[-1] + 1]
+    partners = partners_of(turns, profile)
+    messages = (persona.message(dialogue.scene, partners), *spoken(turns, profile, partners))
+    return Example(
+        id=fingerprint(dialogue.id, [message.model_dump() for message in messages]),
+        messages=messages,
+        dialogue=dialogue.id,
+        split=dialogue.split,
+        origin=dialogue.origin,
+        purpose=dialogue.purpose,
+        provenance=dialogue.provenance,
+    )
+
+
+def _line(turn: Turn, *, labelled: bool) -> str:
+    if turn.kind == "action":
+        return f"*{f'{turn.speaker} ' if labelled and turn.speaker else ''}{turn.text}*"
+    return f"{turn.speaker}: {turn.text}" if labelled else turn.text
+
+
+def _own(turns: Sequence[Turn]) -> str:
+    thoughts = " ".join(turn.text for turn in turns if turn.kind == "thought")
+    voiced = "\n".join(
+        f"*{turn.text}*" if turn.kind == "action" else turn.text for turn in turns if turn.kind != "thought"
+    )
+    return f"<thought>{thoughts}</thought>\n{voiced}".strip() if thoughts else voiced
