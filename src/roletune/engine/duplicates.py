@@ -1,0 +1,61 @@
+"""Near-duplicate texts, by Jaccard similarity of their word sets.
+
+MinHash (datasketch) proposes pairs, so a hundred thousand texts take seconds; the exact similarity decides, so the
+answer does not depend on the hash functions but for pairs that MinHash misses close to the threshold.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_EXACT_BELOW = 2000  # so few texts are compared pair by pair: nothing is missed, and it takes under two seconds
+
+
+class Duplicate(NamedTuple):
+    """Text number `later` repeats text number `earlier`."""
+
+    earlier: int
+    later: int
+    similarity: float
+
+
+def words_of(text: str) -> frozenset[str]:
+    """Its lower-case words; a text of a script without spaces counts by character."""
+    words = re.findall(r"[a-z0-9']+|[^\W\da-z_]", text.casefold())
+    return frozenset(words)
+
+
+def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
+    """|a & b| / |a | b|, 0 for two empty sets."""
+    union = len(a | b)
+    return len(a & b) / union if union else 0.0
+
+
+def near_duplicates(texts: Sequence[str], threshold: float) -> list[Duplicate]:
+    """For each text that repeats an earlier one (similarity >= threshold), its most similar earlier text."""
+    sets = [words_of(text) for text in texts]
+    found = []
+    for later, candidates in enumerate(_candidates(sets, threshold)):
+        scored = [(jaccard(sets[earlier], sets[later]), -earlier) for earlier in candidates]
+        best, earlier = max(scored, default=(0.0, 0))
+        if best >= threshold:
+            found.append(Duplicate(-earlier, later, best))
+    return found
+
+
+def _candidates(sets: Sequence[frozenset[str]], threshold: float) -> list[Sequence[int]]:
+    if len(sets) <= _EXACT_BELOW:
+        return [range(later) for later in range(len(sets))]
+    from datasketch import MinHash, MinHashLSH
+
+    # A lower bar for proposals than for the verdict keeps the misses of MinHash away from the threshold.
+    index = MinHashLSH(threshold=max(0.1, threshold - 0.15), num_perm=128)
+    candidates: list[Sequence[int]] = []
+    for number, words in enumerate(sets):
+        sketch = MinHash(num_perm=128)
+        sketch.update_batch([word.encode() for word in words])
+        candidates.append(sorted(index.query(sketch)))
+        index.insert(number, sketch)
+    return candidates

@@ -1,0 +1,124 @@
+"""Scripts -> Dialogue records: scenes written for a character, and authentic ones.
+
+Every scene of a script is one source with a split of its own. Speakers that are the character under any of its names
+become its one name, and names in capitals, as plays print them, are written as names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from roletune.records import (
+    Dialogue,
+    Origin,
+    Profile,
+    Provenance,
+    Purpose,
+    Rejection,
+    Scene,
+    SceneKind,
+    Turn,
+    fingerprint,
+)
+from roletune.rendering.script import ParsedScene, parse_script
+from roletune.sources.presence import perceive
+from roletune.sources.splits import SplitSettings, split_of
+
+_PARTICLES = {"of", "the", "and", "de", "da", "von", "van"}
+
+
+@dataclass(frozen=True)
+class ReadDialogues:
+    """What a script gave: dialogues, and everything in it that did not become one."""
+
+    dialogues: tuple[Dialogue, ...]
+    rejections: tuple[Rejection, ...]
+
+
+def read_dialogues(text: str, source: str, origin: Origin, profile: Profile, splits: SplitSettings) -> ReadDialogues:
+    """Every scene of a script in which the character speaks; the rest is listed with its reason."""
+    script = parse_script(text)
+    dialogues: list[Dialogue] = []
+    rejections = [
+        Rejection(stage="profile", reason="unread line", detail=f"{source}:{line.number}", record={"text": line.text})
+        for line in script.unread
+    ]
+    for scene in script.scenes:
+        dialogue = _dialogue(scene, source, origin, profile, splits)
+        reason = _reason(dialogue, profile)
+        if reason:
+            where = f"{source}:{scene.line} {scene.title}"
+            record = dialogue.model_dump(mode="json")
+            rejections.append(Rejection(stage="profile", reason=reason, detail=where, record=record))
+        else:
+            dialogues.append(dialogue)
+    return ReadDialogues(tuple(dialogues), tuple(rejections))
+
+
+def _reason(dialogue: Dialogue, profile: Profile) -> str:
+    if not any(profile.is_me(turn.speaker) and turn.kind == "speech" for turn in dialogue.turns):
+        return f"no line of {profile.name}"
+    speakers = {turn.speaker for turn in dialogue.turns if turn.kind == "speech"}
+    return "" if len(speakers) > 1 else "nobody else speaks"
+
+
+def _dialogue(parsed: ParsedScene, source: str, origin: Origin, profile: Profile, splits: SplitSettings) -> Dialogue:
+    item = f"{source}#{_slug(parsed.title) or parsed.line}"
+    provenance = Provenance(source=item)
+    turns = perceive([_named(turn, profile) for turn in parsed.turns])
+    headers = parsed.headers
+    kind, purpose = headers.get("type", "").casefold(), headers.get("purpose", "").casefold()
+    scene = Scene(
+        id=fingerprint(item, headers),
+        kind=kind if kind in get_args(SceneKind) else "chat",
+        title=parsed.title,
+        location=headers.get("location") or _place(parsed.title),
+        time=headers.get("time", ""),
+        mood=headers.get("mood", ""),
+        background=headers.get("background", ""),
+        present=_present(headers.get("present", ""), turns),
+        provenance=provenance,
+    )
+    return Dialogue(
+        id=fingerprint(item, [turn.model_dump() for turn in turns]),
+        scene=scene,
+        turns=turns,
+        origin=origin,
+        purpose=purpose if purpose in get_args(Purpose) else "lived",
+        category=headers.get("category", ""),
+        twin=headers.get("twin", ""),
+        split=split_of(item, splits),
+        provenance=provenance,
+    )
+
+
+def _present(listed: str, turns: Sequence[Turn]) -> tuple[str, ...]:
+    names = [name.strip() for name in listed.split(",") if name.strip()]
+    return tuple(dict.fromkeys([*names, *(turn.speaker for turn in turns if turn.speaker)]))
+
+
+def _named(turn: Turn, profile: Profile) -> Turn:
+    if profile.is_me(turn.speaker):
+        return turn.model_copy(update={"speaker": profile.name})
+    return turn.model_copy(update={"speaker": _as_name(turn.speaker)})
+
+
+def _as_name(speaker: str) -> str:
+    """KING CLAUDIUS -> King Claudius; a name that is not all capitals stays."""
+    if not speaker.isupper() or len(speaker) < 3:
+        return speaker
+    words = speaker.casefold().split()
+    return " ".join(word if word in _PARTICLES and i else word.capitalize() for i, word in enumerate(words))
+
+
+def _place(title: str) -> str:
+    """The place that a play's scene title names after its number: 'ACT I, scene V: The platform.' -> 'The platform'."""
+    act, _, place = title.partition(": ")
+    return place.rstrip(". ") if act.casefold().startswith("act ") else ""
+
+
+def _slug(title: str) -> str:
+    return re.sub(r"[^\w]+", "-", title.casefold()).strip("-")
