@@ -1,0 +1,119 @@
+"""Choose where and in which precision to compute.
+
+Guarantees: the same machine gives the same answer (hardware flags decide, not stopwatches). bfloat16 is chosen only
+where the hardware multiplies it; elsewhere it is slower than float32. `medium` products of float32 are chosen only
+where a probe shows that they keep float32 accuracy: on AMX they are computed in bfloat16, elsewhere they are merely a
+faster kernel.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from roletune.errors import MissingExtraError, ModelError
+
+MatmulPrecision = Literal["highest", "medium"]
+
+# Largest error of a product, relative to its largest entry: float32 kernels stay below 1e-6, bfloat16 is near 3e-3.
+_FLOAT32_ERROR = 1e-5
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where to compute: `dtype` is the frozen weights' torch dtype by name, `reason` one clause for the log."""
+
+    name: Literal["cpu", "cuda", "mps"]
+    dtype: Literal["bfloat16", "float32"]
+    threads: int
+    reason: str
+    matmul_precision: MatmulPrecision = "highest"
+
+    def activate(self) -> None:
+        """Tell torch about threads and the precision of products; once a process, before the model is loaded."""
+        import torch
+
+        torch.set_num_threads(self.threads)
+        torch.set_float32_matmul_precision(self.matmul_precision)
+
+
+def pick_device(wanted: str = "auto") -> Device:
+    """The best device of this machine, or the one `wanted` (auto, cpu, cuda, mps). Raises `ModelError`."""
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtraError("Training and measuring", "train") from error
+    if wanted not in ("auto", "cpu", "cuda", "mps"):
+        raise ModelError(f"There is no device '{wanted}'. Choose one of auto, cpu, cuda, mps.")
+    threads = _threads()
+    if wanted in ("auto", "cuda") and torch.cuda.is_available():
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return Device("cuda", "bfloat16", threads, f"{torch.cuda.get_device_name()} multiplies bfloat16")
+        return Device("cuda", "float32", threads, f"{torch.cuda.get_device_name()} does not multiply bfloat16")
+    if wanted in ("auto", "mps") and torch.backends.mps.is_available():
+        return Device("mps", "float32", threads, "an Apple GPU")
+    if wanted in ("cuda", "mps"):
+        raise ModelError(f"This machine has no {wanted} device that torch can use. Choose auto or cpu.")
+    return _cpu(threads)
+
+
+def _cpu(threads: int) -> Device:
+    flags = sorted(cpu_flags() & {"avx512_bf16", "amx_bf16", "arm_bf16"})
+    if flags:
+        return Device("cpu", "bfloat16", threads, f"this processor multiplies bfloat16 ({', '.join(flags)})")
+    precision: MatmulPrecision = "medium" if medium_is_float32() else "highest"
+    return Device("cpu", "float32", threads, "this processor does not multiply bfloat16", precision)
+
+
+def cpu_flags() -> frozenset[str]:
+    """The abilities of the processor, in Linux's spelling (`arm_bf16` on ARM); empty where they can't be told."""
+    import torch
+
+    tell = getattr(torch.cpu, "get_capabilities", None)  # younger than the oldest torch we take
+    flags = _proc_flags() | ({name for name, present in tell().items() if present is True} if tell else set())
+    if platform.machine().lower() in ("arm64", "aarch64"):
+        flags = {"arm_bf16"} if flags & {"bf16", "arm_bf16"} else set()
+    return frozenset(flags)
+
+
+def _proc_flags() -> set[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return set()
+    return {flag for line in lines if line.lower().startswith(("flags", "features")) for flag in line.split()}
+
+
+def medium_is_float32() -> bool:
+    """Whether float32 products under torch's precision `medium` are as exact as float32 here (about 10 ms)."""
+    import torch
+
+    before = torch.get_float32_matmul_precision()
+    generator = torch.Generator().manual_seed(0)
+    left, right = torch.randn(256, 512, generator=generator), torch.randn(512, 512, generator=generator)
+    exact = left.double() @ right.double().T
+    try:
+        torch.set_float32_matmul_precision("medium")
+        product = torch.nn.functional.linear(left, right).double()
+    finally:
+        torch.set_float32_matmul_precision(before)
+    return bool((product - exact).abs().max() / exact.abs().max() < _FLOAT32_ERROR)
+
+
+def _threads() -> int:
+    import torch
+
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(torch.get_num_threads(), available, _container_share()))
+
+
+def _container_share() -> int:
+    """The processors a container may use: more threads than that wait for each other."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        return max(1, round(int(quota) / int(period)))
+    except (OSError, ValueError):  # no limit ("max"), or not in a container
+        return 1 << 16

@@ -1,0 +1,77 @@
+"""Load a tokenizer and a causal language model from a local folder.
+
+Guarantees: safetensors only, no code of the model's own, no network; what can't be loaded is a `ModelError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from roletune.errors import MissingExtraError, ModelError
+from roletune.models import folder as layout
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer with its chat template. Raises `ModelError` if the folder has none that can be loaded."""
+    try:
+        from transformers import AutoTokenizer
+    except ImportError as error:
+        raise MissingExtraError("Loading a tokenizer", "train") from error
+    layout.check(folder)
+    with quiet(), _explained(folder):
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+
+
+def load_causal_lm(folder: Path, dtype: torch.dtype, attn_implementation: str | None = None) -> PreTrainedModel:
+    """The model in `dtype` on the CPU, in evaluation mode. Raises `ModelError` if it can't be loaded."""
+    try:
+        from transformers import AutoModelForCausalLM
+    except ImportError as error:
+        raise MissingExtraError("Loading a model", "train") from error
+    layout.check(folder)
+    with quiet(), _explained(folder):
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            attn_implementation=attn_implementation,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+        )
+    return model.eval()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers' bars and advice off the terminal, which belongs to our own progress."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if "trust_remote_code" in str(error):
+            reason = "it needs code of its own to run, and roletune runs none"
+        raise ModelError(f"{folder} can't be loaded: {reason}. Use another model, or download it again.") from error
