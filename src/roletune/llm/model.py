@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from roletune.llm.request import ChatReply, ChatRequest
@@ -22,5 +22,8 @@ class ChatModel(Protocol):
     async def complete(self, request: ChatRequest) -> ChatReply:
         """The whole reply; EndpointError or BusyError if there is none."""
 
-    def stream(self, request: ChatRequest) -> AsyncIterator[str]:
-        """The reply's text in pieces as they come; the same errors as `complete`."""
+    def stream(self, request: ChatRequest, on_end: Callable[[ChatReply], None] | None = None) -> AsyncIterator[str]:
+        """The reply's text in pieces as they come; the same errors as `complete`.
+
+        `on_end` is given the whole reply after the last piece: who leaves early does not get one.
+        """

@@ -38,11 +38,15 @@ class ScriptedModel:
             raise line
         return line if isinstance(line, ChatReply) else self._reply(request, line)
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[str]:
+    async def stream(
+        self, request: ChatRequest, on_end: Callable[[ChatReply], None] | None = None
+    ) -> AsyncIterator[str]:
         """The next line of the script, word by word."""
         reply = await self.complete(request)
         for piece in re.findall(r"\s*\S+|\s+$", reply.text):
             yield piece
+        if on_end:
+            on_end(reply)
 
     def _next(self, script: Sequence[Line]) -> Line:
         if len(self.requests) > len(script):

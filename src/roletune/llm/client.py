@@ -1,0 +1,186 @@
+"""Any OpenAI-compatible endpoint as a ChatModel.
+
+Guarantees: at most `concurrency` requests at a time; what may pass (429, 5xx, timeouts, lost connections, garbage) is
+tried again with growing pauses and as the endpoint's Retry-After asks, what will not (400, 401, 404) is not; when all
+attempts fail the error says what to do. The key is read when the first request is made, so a run that finds every reply
+in the ledger needs none, and it appears in no message, log or key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from roletune.errors import BusyError, EndpointError
+from roletune.llm.backoff import Backoff
+from roletune.llm.pieces import Pieces
+from roletune.llm.request import ChatReply, ChatRequest
+from roletune.llm.wire import Answer, Endpoint, Failure, body, explain, read_answer, without_password
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+T = TypeVar("T")
+
+_NO_KEY = "none"  # the SDK wants a key, servers on one's own machine do not
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+@dataclass(eq=False)
+class OpenAIChatModel:
+    """A model behind `base_url` (which ends where `/chat/completions` begins).
+
+    `extra` goes into the body of every request. `when_gone` is the advice for an endpoint that can't be reached.
+    `timeout` is in seconds and for one attempt. `identity` is what decides the replies; by default address and name.
+    """
+
+    base_url: str
+    model: str
+    api_key: str | None = field(default=None, repr=False)
+    api_key_env: str | None = None
+    identity: str = ""
+    name: str = ""
+    concurrency: int = 8
+    timeout: float = 600.0
+    backoff: Backoff = field(default_factory=Backoff)
+    extra: dict[str, Any] = field(default_factory=dict)
+    when_gone: str = "Is it running, and is base_url right?"
+
+    def __post_init__(self) -> None:
+        self.base_url = self.base_url.rstrip("/")
+        self.identity = self.identity or f"{without_password(self.base_url)} {self.model}"
+        self.name = self.name or self.model
+        self._connection: _Connection | None = None
+        self._gone = False
+
+    async def complete(self, request: ChatRequest) -> ChatReply:
+        """The whole reply; cut off at `max_tokens` it is returned as it is, with finish_reason "length"."""
+        connection = self._connect()
+        fields = body(request, connection.endpoint, self.extra)
+
+        async def ask() -> ChatReply:
+            started = time.perf_counter()
+            completion = await connection.client.chat.completions.create(**fields)
+            return self._reply(request, read_answer(completion, connection.endpoint), started)
+
+        async with connection.slots:
+            return await self._patiently(ask, connection.endpoint)
+
+    async def stream(
+        self, request: ChatRequest, on_end: Callable[[ChatReply], None] | None = None
+    ) -> AsyncIterator[str]:
+        """The reply in pieces; it is asked for again only as long as no piece has come."""
+        from openai import OpenAIError
+
+        connection = self._connect()
+        fields = body(request, connection.endpoint, self.extra)
+        fields |= {"stream": True, "stream_options": {"include_usage": True}}
+
+        async def begin() -> Pieces:
+            pieces = Pieces(await connection.client.chat.completions.create(**fields), connection.endpoint)
+            await pieces.begin()
+            return pieces
+
+        async with connection.slots:
+            started = time.perf_counter()
+            pieces = await self._patiently(begin, connection.endpoint)
+            try:
+                async for piece in pieces:
+                    yield piece
+            except (OpenAIError, ValueError) as error:
+                raise explain(error, connection.endpoint).error from error
+            finally:
+                await pieces.close()
+        if on_end:
+            on_end(self._reply(request, pieces.answer(), started))
+
+    def _reply(self, request: ChatRequest, answer: Answer, started: float) -> ChatReply:
+        return ChatReply(
+            text=answer.text,
+            finish_reason=answer.finish_reason,
+            prompt_tokens=answer.prompt_tokens,
+            completion_tokens=answer.completion_tokens,
+            seconds=time.perf_counter() - started,
+            key=request.key(self.identity),
+        )
+
+    async def _patiently(self, attempt: Callable[[], Awaitable[T]], endpoint: Endpoint) -> T:
+        from openai import OpenAIError
+
+        number = 0
+        while True:
+            number += 1
+            try:
+                value = await attempt()
+            except (OpenAIError, EndpointError, ValueError) as error:  # ValueError: JSON that is none
+                failure = explain(error, endpoint)
+                delay = self._pause(number, failure)
+                if delay is None:
+                    raise failure.error from error
+                await asyncio.sleep(delay)
+            else:
+                self._gone = False
+                return value
+
+    def _pause(self, number: int, failure: Failure) -> float | None:
+        """Seconds to wait after attempt `number`; None to give up."""
+        if not failure.again:
+            return None
+        if isinstance(failure.error, BusyError):
+            return self.backoff.delay(number, failure.error.retry_after, random.random())
+        # Once an endpoint was given up, a thousand waiting requests try it once each, not six times.
+        delay = None if self._gone else self.backoff.delay(number, None, random.random())
+        self._gone = delay is None
+        return delay
+
+    def _connect(self) -> _Connection:
+        """The connection of this event loop: pools and semaphores can't be carried from one loop to the next."""
+        loop = asyncio.get_running_loop()
+        if self._connection is None or self._connection.loop is not loop:
+            self._connection = _Connection(self, loop)
+        return self._connection
+
+    async def close(self) -> None:
+        """Close the open connections; the model can still be used and then opens new ones."""
+        connection, self._connection = self._connection, None
+        if connection and connection.loop is asyncio.get_running_loop():
+            await connection.client.close()
+
+
+class _Connection:
+    """What belongs to one event loop."""
+
+    def __init__(self, model: OpenAIChatModel, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.slots = asyncio.Semaphore(max(1, model.concurrency))
+        secret = _secret(model)
+        self.endpoint = Endpoint(model.base_url, model.model, model.api_key_env, secret, model.when_gone)
+        self.client = _sdk_client(model, secret or _NO_KEY)
+
+
+def _secret(model: OpenAIChatModel) -> str | None:
+    if model.api_key or not model.api_key_env:
+        return model.api_key
+    key = os.environ.get(model.api_key_env, "").strip()
+    if not key:
+        raise EndpointError(
+            f"The model {model.name!r} needs a key, and the environment variable {model.api_key_env} is not set. "
+            f"Set it (export {model.api_key_env}=...) and run the command again."
+        )
+    return key
+
+
+def _sdk_client(model: OpenAIChatModel, key: str) -> AsyncOpenAI:
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
+
+    timeout = Timeout(model.timeout, connect=min(10.0, model.timeout))
+    # A proxy set for the outside world must not see, or fail, what stays on this machine.
+    proxied = urlsplit(model.base_url).hostname not in _LOOPBACK
+    http = DefaultAsyncHttpxClient(trust_env=proxied, timeout=timeout)
+    return AsyncOpenAI(api_key=key, base_url=model.base_url, max_retries=0, timeout=timeout, http_client=http)

@@ -1,0 +1,248 @@
+"""Every finished call to a model, remembered: why running again is resuming, and what it cost.
+
+Guarantees: a finished call is one committed row, whole or not at all, on the disk before anybody sees the reply.
+Several processes may use one ledger at once. The first reply to a question is the one that counts from then on; a second
+one (two processes asked at the same moment) stays in the bill. A file that is damaged or of a newer version is refused,
+never replaced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from weakref import WeakValueDictionary
+
+from roletune.errors import ResourceError, RoletuneError, SourceError
+from roletune.llm.model import ChatModel
+from roletune.llm.request import ChatReply, ChatRequest
+from roletune.llm.wire import clean
+
+LEDGER_VERSION = 1
+
+_SCHEMA = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS calls (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    model TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    request TEXT NOT NULL,
+    reply TEXT NOT NULL,
+    finish_reason TEXT NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    created TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS calls_by_key ON calls (key);
+PRAGMA user_version = {LEDGER_VERSION};
+COMMIT;
+"""
+_BUSY_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class BillRow:
+    """What one stage asked of one model: numbers of calls and tokens, and seconds of waiting."""
+
+    stage: str
+    model: str
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+
+
+class Ledger:
+    """An SQLite file of calls; use it in a `with` block, or close it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._explained():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+            self._open()
+
+    def get(self, key: str) -> ChatReply | None:
+        """The remembered reply, marked as `cached`."""
+        columns = "reply, finish_reason, prompt_tokens, completion_tokens, seconds"
+        with self._explained():
+            row = self._database.execute(
+                f"SELECT {columns} FROM calls WHERE key = ? ORDER BY id LIMIT 1", (key,)
+            ).fetchone()
+        return None if row is None else ChatReply(*row, key, True)
+
+    def put(self, request: ChatRequest, reply: ChatReply, *, stage: str, model: ChatModel) -> ChatReply:
+        """Remember a call; returns the reply that counts: this one, or one that another process stored before."""
+        row = {
+            "key": reply.key,
+            "stage": stage,
+            "model": model.name,
+            "identity": model.identity,
+            "request": clean(json.dumps(asdict(request), ensure_ascii=False)),
+            "reply": reply.text,
+            "finish_reason": reply.finish_reason,
+            "prompt_tokens": reply.prompt_tokens,
+            "completion_tokens": reply.completion_tokens,
+            "seconds": reply.seconds,
+            "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        }
+        names = ", ".join(row)
+        values = ", ".join(f":{name}" for name in row)
+        with self._explained():
+            self._database.execute(f"INSERT INTO calls ({names}) VALUES ({values})", row)
+            first = self._database.execute(
+                "SELECT min(id) = last_insert_rowid() FROM calls WHERE key = ?", (reply.key,)
+            )
+            counts = first.fetchone()[0]
+        return reply if counts else (self.get(reply.key) or reply)
+
+    def bill(self) -> list[BillRow]:
+        """Calls, tokens and seconds by stage and model; replies that were remembered cost nothing and do not count."""
+        sums = "count(*), sum(prompt_tokens), sum(completion_tokens), sum(seconds)"
+        with self._explained():
+            rows = self._database.execute(
+                f"SELECT stage, model, {sums} FROM calls GROUP BY stage, model ORDER BY min(id)"
+            ).fetchall()
+        return [BillRow(*row) for row in rows]
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open(self) -> None:
+        version = self._database.execute("PRAGMA user_version").fetchone()[0]
+        if version > LEDGER_VERSION:
+            raise SourceError(
+                f"{self.path} was written by a newer roletune (ledger version {version}, this one reads "
+                f"{LEDGER_VERSION}). Update roletune."
+            )
+        _write_ahead(self._database)
+        if version < LEDGER_VERSION:
+            self._database.executescript(_SCHEMA)
+        self._refuse_torn()
+
+    def _refuse_torn(self) -> None:
+        """Look at the structure of the whole file: a file that lost its end may still answer some questions."""
+        told = self._database.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if told != "ok":
+            raise _damaged(self.path, told)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise _explain(self.path, error) from error
+        except OSError as error:
+            if isinstance(error, RoletuneError):
+                raise
+            raise ResourceError(f"{self.path} can't be opened: {error.strerror}. Check the folder.") from error
+
+
+class RememberedModel:
+    """A ChatModel that asks the ledger first, and stores what is new under `stage`.
+
+    Requests that are the same and made at the same time are asked once; if the one who asks fails or is cancelled, the
+    next one asks.
+    """
+
+    def __init__(self, model: ChatModel, ledger: Ledger, stage: str) -> None:
+        self._model = model
+        self._ledger = ledger
+        self._stage = stage
+        self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @property
+    def identity(self) -> str:
+        """That of the model."""
+        return self._model.identity
+
+    @property
+    def name(self) -> str:
+        """That of the model."""
+        return self._model.name
+
+    async def complete(self, request: ChatRequest) -> ChatReply:
+        """The remembered reply, or a new one that is remembered from now on."""
+        key = request.key(self.identity)
+        async with self._turn(key):
+            remembered = self._ledger.get(key)
+            if remembered is not None:
+                return remembered
+            return self._store(request, await self._model.complete(request))
+
+    async def stream(
+        self, request: ChatRequest, on_end: Callable[[ChatReply], None] | None = None
+    ) -> AsyncIterator[str]:
+        """The remembered reply in one piece, or a new one as it comes; who leaves early leaves no memory of it."""
+        reply = self._ledger.get(request.key(self.identity))
+        if reply is not None:
+            yield reply.text
+        else:
+            ended: list[ChatReply] = []
+            async for piece in self._model.stream(request, ended.append):
+                yield piece
+            reply = self._store(request, ended[0])
+        if on_end:
+            on_end(reply)
+
+    def _store(self, request: ChatRequest, reply: ChatReply) -> ChatReply:
+        return self._ledger.put(request, reply, stage=self._stage, model=self._model)
+
+    def _turn(self, key: str) -> asyncio.Lock:
+        lock = self._asking.get(key)
+        if lock is None:
+            self._asking[key] = lock = asyncio.Lock()
+        return lock
+
+
+def _write_ahead(database: sqlite3.Connection) -> None:
+    """Readers don't wait for writers. Two processes that switch a new file at once collide without waiting."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _explain(path: Path, error: sqlite3.DatabaseError) -> RoletuneError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return _damaged(path, str(error))
+    if code == sqlite3.SQLITE_BUSY:
+        cure = "Another process holds it for long: end that one, or wait."
+    elif code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        cure = "The disk (or your quota) is probably full: free some space and run the command again."
+    else:
+        cure = "Check that the folder exists and that you may write there."
+    return ResourceError(f"The ledger {path} can't be used: {error}. {cure}")
+
+
+def _damaged(path: Path, told: str) -> SourceError:
+    return SourceError(
+        f"The ledger {path} is damaged ({told}). Nothing was changed. Bring back a copy, or save what can be read with "
+        f"`sqlite3 {path.name} .recover | sqlite3 saved.sqlite`; or move it away, and every call is made again."
+    )
