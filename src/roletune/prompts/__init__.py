@@ -17,6 +17,7 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from roletune.errors import ProjectError
+from roletune.records import Message
 
 BUILT_IN = Path(__file__).parent
 _ENVIRONMENT = ImmutableSandboxedEnvironment(
@@ -53,18 +54,20 @@ class Prompt:
         except jinja2.TemplateError as error:
             raise ProjectError(f"{self.path}: {error}. Known names: {', '.join(sorted(values))}") from error
 
-    def messages(self, **values: Any) -> tuple[dict[str, str], ...]:
+    def messages(self, **values: Any) -> tuple[Message, ...]:
         """The blocks `system` and `user` as chat messages, empty ones left out."""
-        context = self._template.new_context(values)
         try:
-            texts = {
-                role: "".join(self._template.blocks[role](context)).strip()
-                for role in ("system", "user")
-                if role in self._template.blocks
-            }
+            context = self._template.new_context(values)
+            system = self._block("system", context)
+            user = self._block("user", context)
         except jinja2.TemplateError as error:
             raise ProjectError(f"{self.path}: {error}. Known names: {', '.join(sorted(values))}") from error
-        return tuple({"role": role, "content": text} for role, text in texts.items() if text)
+        messages = (Message(role="system", content=system), Message(role="user", content=user))
+        return tuple(message for message in messages if message.content)
+
+    def _block(self, name: str, context: jinja2.runtime.Context) -> str:
+        block = self._template.blocks.get(name)
+        return "".join(block(context)).strip() if block else ""
 
 
 def load_prompt(name: str, language: str = "en", folder: Path | None = None) -> Prompt:

@@ -1,0 +1,99 @@
+"""Stage `experiences`: scene -> dialogue (Character-LLM's experience completion), whole in one call, as a script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from roletune.errors import ReplyError
+from roletune.llm.model import ChatModel
+from roletune.llm.request import ChatReply, ChatRequest, chat_messages
+from roletune.prompts import Prompt
+from roletune.records import Dialogue, Passage, Profile, Provenance, Purpose, Scene, Turn, fingerprint
+from roletune.rendering.script import parse_script
+from roletune.synthesis.quality import QualitySettings
+
+
+class ExperienceSettings(BaseModel):
+    """The `experiences:` block of character.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    per_scene: int = Field(default=1, ge=0, description="dialogues written for each scene")
+    examples: int = Field(default=2, ge=0, description="dialogues of the train split shown as examples")
+    example_turns: int = Field(default=6, ge=2, description="turns shown of each example")
+    partners: tuple[str, ...] = Field(default=(), description="who may speak with the character; default: who does so")
+    temperature: float = Field(default=0.7, ge=0, description="as Character-LLM")
+    top_p: float = Field(default=0.95, gt=0, le=1, description="as Character-LLM")
+    max_tokens: int = Field(default=1200, ge=50)
+    quality: QualitySettings = QualitySettings()
+
+
+async def write_experience(
+    scene: Scene,
+    writer: ChatModel,
+    *,
+    profile: Profile,
+    passage: Passage | None,
+    prompt: Prompt,
+    examples: Sequence[str],
+    partner: str,
+    settings: ExperienceSettings,
+    sample: int = 0,
+) -> Dialogue:
+    """Ask the writer to play a scene out. Raises ReplyError if the reply holds no line of the character."""
+    request = ChatRequest(
+        messages=chat_messages(
+            prompt.messages(profile=profile, passage=passage, scene=scene, examples=examples, partner=partner)
+        ),
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        max_tokens=settings.max_tokens,
+        sample=sample,
+    )
+    reply = await writer.complete(request)
+    return parse_experience(reply, scene, profile, provenance_of(scene.provenance, prompt, writer, reply))
+
+
+def provenance_of(scene: Provenance, prompt: Prompt, writer: ChatModel, reply: ChatReply) -> Provenance:
+    """The lineage of what `reply` gave: the scene's source and passage, this prompt, this model, this call."""
+    return scene.model_copy(update={"prompt": prompt.hash, "model": writer.name, "request": reply.key})
+
+
+def parse_experience(
+    reply: ChatReply,
+    scene: Scene,
+    profile: Profile,
+    provenance: Provenance,
+    purpose: Purpose = "lived",
+    category: str = "",
+) -> Dialogue:
+    """The first scene of a reply as a dialogue; a reply cut off at its length loses its unfinished last turn.
+
+    Whatever a writer makes is train: its prompts hold train material only, and held-out data is authentic or written.
+    """
+    scenes = [parsed for parsed in parse_script(reply.text).scenes if parsed.turns]
+    if not scenes:
+        raise ReplyError("no turn in the reply", reply.text)
+    turns = [turn for turn in scenes[0].turns if turn.kind != "thought" or profile.is_me(turn.speaker)]
+    if reply.finish_reason == "length":
+        turns = turns[:-1]
+    turns = [_own_name(turn, profile) for turn in turns]
+    if not any(profile.is_me(turn.speaker) and turn.kind == "speech" for turn in turns):
+        raise ReplyError("no line of the character in the reply", reply.text)
+    speakers = tuple(dict.fromkeys(turn.speaker for turn in turns if turn.speaker))
+    return Dialogue(
+        id=fingerprint(provenance.request, [turn.model_dump() for turn in turns]),
+        scene=scene.model_copy(update={"present": speakers}),
+        turns=tuple(turns),
+        origin="generated",
+        purpose=purpose,
+        category=category,
+        split="train",
+        provenance=provenance,
+    )
+
+
+def _own_name(turn: Turn, profile: Profile) -> Turn:
+    return turn.model_copy(update={"speaker": profile.name}) if profile.is_me(turn.speaker) else turn

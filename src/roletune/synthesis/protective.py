@@ -1,0 +1,96 @@
+"""Stage `protective`: somebody tries to lead the character out of its world or its role (Character-LLM).
+
+Character-LLM ties the number of protective scenes to the length of the profile (13 to 115), and leaks fall as the
+number rises; here the number is a setting. The lures come from `lures.yaml` by category, in turn, and the character's
+knowledge boundary is in the prompt: JARVIS knows computers, Beethoven does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from roletune.llm.model import ChatModel
+from roletune.llm.request import ChatRequest, chat_messages
+from roletune.prompts import Prompt
+from roletune.records import Dialogue, Profile, Provenance, Scene, fingerprint
+from roletune.synthesis.experiences import parse_experience, provenance_of
+from roletune.synthesis.quality import QualitySettings
+
+
+class ProtectiveSettings(BaseModel):
+    """The `protective:` block of character.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    count: int = Field(default=80, ge=0, description="protective dialogues to ask for, whatever the profile's length")
+    categories: tuple[str, ...] = Field(default=(), description="of lures.yaml; default: all of them")
+    examples: int = Field(default=2, ge=0, description="protective dialogues of the train split shown as examples")
+    example_turns: int = Field(default=6, ge=2, description="turns shown of each example")
+    partners: tuple[str, ...] = Field(default=("Visitor",), description="who tries")
+    temperature: float = Field(default=0.7, ge=0)
+    top_p: float = Field(default=0.95, gt=0, le=1)
+    max_tokens: int = Field(default=900, ge=50)
+    quality: QualitySettings = QualitySettings()
+
+
+class Lure(BaseModel):
+    """One attempt: what `partner` tries, of which category, and which repetition it is."""
+
+    model_config = ConfigDict(frozen=True)
+
+    category: str
+    text: str
+    partner: str
+    sample: int
+
+
+def plan_lures(lures: Mapping[str, Sequence[str]], settings: ProtectiveSettings) -> list[Lure]:
+    """`count` lures, the categories in turn, then their texts in turn, then the partners."""
+    categories = [name for name in lures if not settings.categories or name in settings.categories]
+    plan = []
+    for number in range(settings.count if categories else 0):
+        category, turn = categories[number % len(categories)], number // len(categories)
+        texts = lures[category]
+        plan.append(
+            Lure(
+                category=category,
+                text=texts[turn % len(texts)],
+                partner=settings.partners[number % len(settings.partners)],
+                sample=turn // len(texts),
+            )
+        )
+    return plan
+
+
+async def write_protective(
+    lure: Lure,
+    writer: ChatModel,
+    *,
+    profile: Profile,
+    prompt: Prompt,
+    examples: Sequence[str],
+    settings: ProtectiveSettings,
+) -> Dialogue:
+    """Ask the writer for one protective dialogue. Raises ReplyError if the reply holds no line of the character."""
+    request = ChatRequest(
+        messages=chat_messages(
+            prompt.messages(profile=profile, lure=lure.text, partner=lure.partner, examples=examples)
+        ),
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        max_tokens=settings.max_tokens,
+        sample=lure.sample,
+    )
+    reply = await writer.complete(request)
+    source = Provenance(source=f"protective:{lure.category}")
+    scene = Scene(
+        id=fingerprint(lure.model_dump()),
+        title=f"{lure.category} {lure.sample + 1}",
+        background=f"{lure.partner} {lure.text}",
+        present=(lure.partner, profile.name),
+        provenance=source,
+    )
+    provenance = provenance_of(source, prompt, writer, reply)
+    return parse_experience(reply, scene, profile, provenance, "protective", lure.category)

@@ -1,0 +1,123 @@
+"""Which generated dialogues are kept: filters with reasons, each a function of a dialogue and its profile.
+
+A filter returns what is wrong, or '' . The first reason counts; every rejected dialogue goes to a file with it. The
+filters are for generated text: what people wrote is theirs to judge (`roletune show`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from roletune.engine.duplicates import jaccard, words_of
+from roletune.records import Dialogue, Profile, Turn
+
+
+class QualitySettings(BaseModel):
+    """What a generated dialogue must be like."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min_turns: int = Field(default=4, ge=2, description="spoken turns")
+    min_own_turns: int = Field(default=2, ge=1, description="spoken turns of the character")
+    min_words: int = Field(default=3, description="mean words of the character's turns")
+    max_words: int = Field(default=90, description="words of any turn")
+    repetition: float = Field(default=0.7, description="word overlap from which two turns count as the same")
+
+
+_ASSISTANT = re.compile(
+    r"\b(as an? (ai|artificial intelligence)( language)? (model|assistant)|language model"
+    r"|how (can|may) i (help|assist) you|i('m| am) here to (help|assist)|(let me know|feel free) (if|to ask)"
+    r"|i (can(no|')t|am unable to) (fulfil|generate|comply))\b",
+    re.I,
+)
+_SCENE_TALK = re.compile(r"\b(the scene|screenplay|scriptwriter|in this dialogue|fade (in|out)|cut to)\b", re.I)
+_END = (".", "!", "?", "…", '"', "”", "'", "’", ")", "*", "。", "！", "？")
+
+Filter = Callable[[Dialogue, Profile, QualitySettings], str]
+
+
+def judge(dialogue: Dialogue, profile: Profile, settings: QualitySettings) -> str:
+    """The first reason not to keep a dialogue, '' if there is none."""
+    return next((reason for check in FILTERS if (reason := check(dialogue, profile, settings))), "")
+
+
+def too_short(dialogue: Dialogue, profile: Profile, settings: QualitySettings) -> str:
+    """Fewer spoken turns than asked for, or too few by the character."""
+    speech = _speech(dialogue)
+    own = [turn for turn in speech if profile.is_me(turn.speaker)]
+    if len(own) < settings.min_own_turns:
+        return "too few turns of the character"
+    return "too few turns" if len(speech) < settings.min_turns else ""
+
+
+def monologue(dialogue: Dialogue, profile: Profile, settings: QualitySettings) -> str:
+    """Nobody else speaks."""
+    return "" if any(not profile.is_me(turn.speaker) for turn in _speech(dialogue)) else "nobody else speaks"
+
+
+def wrong_length(dialogue: Dialogue, profile: Profile, settings: QualitySettings) -> str:
+    """Turns that run on, or a character of one-word answers."""
+    words = [len(turn.text.split()) for turn in _speech(dialogue)]
+    own = [len(turn.text.split()) for turn in _speech(dialogue) if profile.is_me(turn.speaker)]
+    if max(words) > settings.max_words:
+        return "a turn is too long"
+    return "the character says too little" if sum(own) / len(own) < settings.min_words else ""
+
+
+def assistant_speak(dialogue: Dialogue, profile: Profile, settings: QualitySettings) -> str:
+    """The model speaks as itself."""
+    return "assistant-speak" if any(_ASSISTANT.search(turn.text) for turn in dialogue.turns) else ""
+
+
+def scene_talk(dialogue: Dialogue, profile: Profile, settings: QualitySettings) -> str:
+    """Talk about the scene instead of talk in it."""
+    return "talks about the scene" if any(_SCENE_TALK.search(turn.text) for turn in dialogue.turns) else ""
+
+
+def third_person(dialogue: Dialogue, profile: Profile, settings: QualitySettings) -> str:
+    """The character speaks of itself by name in most of its turns."""
+    own = [turn.text for turn in _speech(dialogue) if profile.is_me(turn.speaker)]
+    named = sum(1 for text in own if re.search(rf"\b{re.escape(profile.name)}\b", text))
+    return "the character speaks of itself by name" if named > len(own) / 2 else ""
+
+
+def repetition(dialogue: Dialogue, profile: Profile, settings: QualitySettings) -> str:
+    """Two turns that say the same, or one that goes in circles."""
+    speech = _speech(dialogue)
+    sets = [words_of(turn.text) for turn in speech]
+    pairs = ((a, b) for i, a in enumerate(sets) for b in sets[:i] if min(len(a), len(b)) > 3)
+    if any(jaccard(a, b) >= settings.repetition for a, b in pairs):
+        return "repeats itself"
+    return "goes in circles" if any(_loops(turn.text) for turn in speech) else ""
+
+
+def cut_off(dialogue: Dialogue, profile: Profile, settings: QualitySettings) -> str:
+    """The last turn has no end."""
+    return "" if dialogue.turns[-1].text.rstrip().endswith(_END) else "cut off"
+
+
+FILTERS: tuple[Filter, ...] = (
+    too_short,
+    monologue,
+    wrong_length,
+    assistant_speak,
+    scene_talk,
+    third_person,
+    repetition,
+    cut_off,
+)
+
+
+def _speech(dialogue: Dialogue) -> list[Turn]:
+    return [turn for turn in dialogue.turns if turn.kind == "speech"]
+
+
+def _loops(text: str) -> bool:
+    """Whether some run of four words occurs three times."""
+    words = text.casefold().split()
+    runs = Counter(tuple(words[i : i + 4]) for i in range(len(words) - 3))
+    return max(runs.values(), default=0) >= 3

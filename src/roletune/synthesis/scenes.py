@@ -1,0 +1,125 @@
+"""Stage `scenes`: passage -> scenes (Character-LLM's scene extraction).
+
+For each passage the writer invents scenes in the script format, after a few examples from the train split. Scenes
+without a place or a situation, and near-duplicates of earlier ones, are rejected with their reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from roletune.engine.duplicates import near_duplicates
+from roletune.errors import ReplyError
+from roletune.llm.model import ChatModel
+from roletune.llm.request import ChatReply, ChatRequest, chat_messages
+from roletune.prompts import Prompt
+from roletune.records import Passage, Profile, Provenance, Rejection, Scene, SceneKind, fingerprint
+from roletune.rendering.script import ParsedScene, parse_script
+
+
+class SceneSettings(BaseModel):
+    """The `scenes:` block of character.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    count: int = Field(default=100, ge=0, description="scenes to ask for, spread over the passages")
+    per_call: int = Field(default=5, ge=1, description="scenes asked for in one call")
+    examples: int = Field(default=2, ge=0, description="scenes of the train split shown as examples")
+    temperature: float = Field(default=0.7, ge=0, description="as Character-LLM")
+    top_p: float = Field(default=0.95, gt=0, le=1, description="as Character-LLM")
+    max_tokens: int = Field(default=700, ge=50)
+    duplicate: float = Field(default=0.6, gt=0, le=1, description="word overlap of backgrounds that counts as the same")
+
+
+class SceneCall(BaseModel):
+    """One question to the writer: a passage, and which repetition for it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    passage: Passage
+    count: int
+    sample: int
+
+
+def plan_calls(passages: Sequence[Passage], settings: SceneSettings) -> list[SceneCall]:
+    """As many calls as `count` scenes need, each passage in turn, so that a few scenes come from many passages."""
+    calls: list[SceneCall] = []
+    left = settings.count
+    while left > 0 and passages:
+        passage = passages[len(calls) % len(passages)]
+        count = min(left, settings.per_call)
+        calls.append(SceneCall(passage=passage, count=count, sample=len(calls) // len(passages)))
+        left -= count
+    return calls
+
+
+async def extract_scenes(
+    call: SceneCall,
+    writer: ChatModel,
+    *,
+    profile: Profile,
+    prompt: Prompt,
+    examples: Sequence[Scene],
+    settings: SceneSettings,
+) -> list[Scene]:
+    """Ask for scenes about one passage. Raises ReplyError if the reply holds none."""
+    request = ChatRequest(
+        messages=chat_messages(
+            prompt.messages(
+                profile=profile, passage=call.passage, examples=examples[: settings.examples], count=call.count, made=()
+            )
+        ),
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        max_tokens=settings.max_tokens,
+        sample=call.sample,
+    )
+    reply = await writer.complete(request)
+    return parse_scenes(reply, call.passage, prompt, writer.name, call.count)
+
+
+def parse_scenes(reply: ChatReply, passage: Passage, prompt: Prompt, model: str, count: int) -> list[Scene]:
+    """The scenes of a reply, at most `count`. Raises ReplyError if there is none with a place or a situation."""
+    provenance = Provenance(
+        source=f"passage:{passage.id}", passage=passage.id, prompt=prompt.hash, model=model, request=reply.key
+    )
+    parsed = [scene for scene in parse_script(reply.text).scenes if scene.headers.get("background")]
+    if not parsed:
+        raise ReplyError("no scene in the reply", reply.text)
+    return [_scene(scene, provenance) for scene in parsed[:count]]
+
+
+def _scene(parsed: ParsedScene, provenance: Provenance) -> Scene:
+    headers = parsed.headers
+    kind = headers.get("type", "").casefold()
+    return Scene(
+        id=fingerprint(provenance.request, parsed.title, headers),
+        kind=kind if kind in get_args(SceneKind) else "chat",
+        title=parsed.title,
+        location=headers.get("location", ""),
+        background=headers.get("background", ""),
+        provenance=provenance,
+    )
+
+
+def select_scenes(
+    scenes: Sequence[Scene], known: Sequence[Scene], settings: SceneSettings
+) -> tuple[list[Scene], list[Rejection]]:
+    """Drop what repeats a known scene or an earlier new one; every scene is kept or listed."""
+    every = [*known, *scenes]
+    repeated = {pair.later: pair for pair in near_duplicates([scene.background for scene in every], settings.duplicate)}
+    kept: list[Scene] = []
+    rejected: list[Rejection] = []
+    for number, scene in enumerate(scenes, len(known)):
+        if len(scene.background.split()) < 5:
+            reason, detail = "no situation", scene.background
+        elif number in repeated:
+            reason, detail = "near-duplicate", every[repeated[number].earlier].title
+        else:
+            kept.append(scene)
+            continue
+        rejected.append(Rejection(stage="scenes", reason=reason, detail=detail, record=scene.model_dump(mode="json")))
+    return kept, rejected
