@@ -261,6 +261,17 @@ class Difference(Record):
     resamples: int
 
 
+class PairedLine(Record):
+    """One held-out line under every contestant: summed negative log-likelihoods in nats over `tokens` tokens."""
+
+    dialogue: str
+    line: int
+    tokens: int
+    base: float
+    base_prompt: float
+    adapter: float
+
+
 class LikelihoodReport(Record):
     """The likelihoods side by side."""
 
@@ -269,6 +280,7 @@ class LikelihoodReport(Record):
     adapter: Likelihood
     adapter_vs_base_prompt: Difference
     adapter_vs_base: Difference
+    lines: tuple[PairedLine, ...] = ()
 
 
 class Reply(Record):
@@ -330,6 +342,8 @@ class TrainingReport(Record):
     """The training in figures."""
 
     run: str
+    base_identity: str = Field(default="", description="hash of the base weights")
+    data: str = Field(default="", description="hash of the training and validation examples")
     recipe: dict[str, Any]
     curve: tuple[LossPoint, ...]
     best_step: int

@@ -1,0 +1,70 @@
+"""Intervals: a paired bootstrap that resamples scenes, and Wilson's interval for a share.
+
+Lines of one scene are alike, so a line is not the unit that varies: whole scenes are drawn with replacement, both
+contestants on the same draw (a paired cluster bootstrap, percentile interval). The same seed gives the same interval.
+Few scenes make any interval rough; the report says how many there were.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from roletune.errors import EvaluationError
+from roletune.records import Rate
+
+Z95 = 1.959963984540054
+
+
+class Interval(NamedTuple):
+    """An estimate with the bounds of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def bootstrap_per_token(
+    scenes: Mapping[str, Sequence[tuple[float, int]]], *, resamples: int = 10_000, seed: int = 0
+) -> Interval:
+    """Interval of a difference in nats per token.
+
+    `scenes` maps a scene to its lines as (summed difference in nats, tokens). The estimate is the sum of differences
+    over the sum of the tokens, in the data and in each of `resamples` draws of as many scenes as there are.
+    Raises EvaluationError for no scenes or no tokens.
+    """
+    sums = [(sum(nats for nats, _ in lines), sum(tokens for _, tokens in lines)) for lines in scenes.values()]
+    sums = [(nats, tokens) for nats, tokens in sums if tokens]
+    if not sums:
+        raise EvaluationError("There are no held-out lines to compare. Add scenes, or widen the test share.")
+    generator = random.Random(seed)
+    draws = sorted(_per_token(generator.choices(sums, k=len(sums))) for _ in range(resamples))
+    return Interval(_per_token(sums), quantile(draws, 0.025), quantile(draws, 0.975))
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """The value below which `share` of the ascending values `ordered` lie, interpolated linearly between neighbours."""
+    place = share * (len(ordered) - 1)
+    below = math.floor(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (place - below) * (ordered[above] - ordered[below])
+
+
+def wilson(count: int, n: int) -> Rate:
+    """`count` of `n` with Wilson's 95 % score interval. Raises EvaluationError for n = 0: no trials are no share."""
+    if n <= 0 or not 0 <= count <= n:
+        raise EvaluationError(f"{count} of {n} is not a share. A check with nothing to look at has no rate.")
+    share = count / n
+    centre = share + Z95**2 / (2 * n)
+    margin = Z95 * math.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2))
+    scale = 1 + Z95**2 / n
+    # At the ends the algebra gives exactly 0 and 1; floating point needs to be told.
+    low = 0.0 if count == 0 else (centre - margin) / scale
+    high = 1.0 if count == n else (centre + margin) / scale
+    return Rate(value=share, low=low, high=high, count=count, n=n)
+
+
+def _per_token(sums: Sequence[tuple[float, int]]) -> float:
+    return sum(nats for nats, _ in sums) / sum(tokens for _, tokens in sums)

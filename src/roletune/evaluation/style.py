@@ -1,0 +1,226 @@
+"""Style checks: what a reader notices in a reply before any judge does.
+
+A check is a function `(reply, manner) -> Finding | None`; None means that it passes. A finding's `where` is the passage
+that gave it away, word for word, so that the report can mark it. Checks are mechanical and err on the side of silence:
+they say that something is there, not that the reply is bad. Phrases to look for are in `phrases/LANGUAGE.yaml`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+import yaml
+
+from roletune.errors import EvaluationError
+from roletune.evaluation.bootstrap import wilson
+from roletune.records import Finding, Reply, StyleReport
+
+PHRASES = files("roletune.evaluation") / "phrases"
+UNANSWERED = "unanswered"  # the finding of a reply that never came: counted, and left out of every rate
+NO_WARNING = "no_warning"  # the rate of replies in which no check found anything but notes
+
+
+@dataclass(frozen=True)
+class Manner:
+    """What a check needs to know about the character and whom it talks to.
+
+    `names` are the character's own, `partners` those of the people who speak to it, `address` the forms of which one is
+    expected in a reply (empty: not checked), `longest` the number of words above which a reply is too long.
+    """
+
+    names: tuple[str, ...]
+    partners: tuple[str, ...] = ()
+    address: tuple[str, ...] = ()
+    longest: int = 120
+    language: str = "en"
+
+
+Check = Callable[[str, Manner], Finding | None]
+
+
+def says_nothing(reply: str, manner: Manner) -> Finding | None:
+    """The reply is empty."""
+    return None if re.search(r"\w", reply) else _found("says_nothing", "there is no word in it", reply)
+
+
+def stage_directions(reply: str, manner: Manner) -> Finding | None:
+    """Narrates instead of speaking: *smiles*, (pauses), [exit]."""
+    starred = re.search(r"(?<!\*)\*(?!\*)[^*\n]+\*(?!\*)", reply)
+    bracketed = re.search(r"^\s*[(\[][^)\]\n]+[)\]]|\[[^\]\n]+\]", reply, re.MULTILINE)
+    match = starred or bracketed
+    return _found("stage_directions", "narrates instead of speaking", match[0].strip()) if match else None
+
+
+def assistant_speak(reply: str, manner: Manner) -> Finding | None:
+    """Sounds like a chat assistant: its stock phrases, lists or headings."""
+    if match := _phrase("assistant_speak", reply, manner):
+        return _found("assistant_speak", "a stock phrase of chat assistants", match)
+    layout = re.search(r"^\s*(?:#{1,6} |[-*•] |\d+[.)] ).*$|\*\*[^*\n]+\*\*", reply, re.MULTILINE)
+    return _found("assistant_speak", "written as a list or with headings", layout[0].strip()) if layout else None
+
+
+def whole_sentence(reply: str, manner: Manner) -> Finding | None:
+    """Breaks off: the last sentence has no end."""
+    end = reply.rstrip().rstrip("\"'”’»)]}*_ ")
+    if not end or end[-1] in ".!?…。！？":
+        return None
+    return _found("whole_sentence", "breaks off before the end of the sentence", _last_words(reply))
+
+
+def address(reply: str, manner: Manner) -> Finding | None:
+    """Does not address anybody the way this character does."""
+    if any(re.search(rf"(?<!\w){re.escape(form)}(?!\w)", reply, re.IGNORECASE) for form in manner.address):
+        return None
+    forms = " or ".join(f"“{form}”" for form in manner.address)
+    return Finding(check="address", message=f"addresses nobody as {forms}", severity="note")
+
+
+def emoji(reply: str, manner: Manner) -> Finding | None:
+    """Uses an emoji or an emoticon."""
+    match = re.search(r"[\U0001F1E6-\U0001FAFF\u2600-\u27BF\u2B50\u2B55]|(?<!\w)[:;]-?[)(DP](?!\w)", reply)
+    return _found("emoji", "an emoji or emoticon", match[0]) if match else None
+
+
+def repetition(reply: str, manner: Manner) -> Finding | None:
+    """Says the same again: a sentence twice, four words three times, or one word four times running."""
+    sentences = [s.strip() for s in re.split(r"(?<=[.!?。！？])\s*|\n", reply) if word_count(s) >= 4]
+    folded = Counter(" ".join(words(s)) for s in sentences)
+    for sentence in reversed(sentences):
+        if folded[" ".join(words(sentence))] > 1:
+            return _found("repetition", "says a sentence twice", sentence)
+    if match := re.search(r"\b(\w+)(?:\W+\1\b){3,}", reply, re.IGNORECASE):
+        return _found("repetition", "says one word over and over", match[0])
+    spoken = words(reply)
+    fours = Counter(zip(*(spoken[k:] for k in range(4)), strict=False))
+    worst, count = max(fours.items(), key=lambda item: item[1], default=((), 0))
+    return _found("repetition", f"says “{' '.join(worst)}” {count} times", "") if count >= 3 else None
+
+
+def speaks_for_the_user(reply: str, manner: Manner) -> Finding | None:
+    """Writes somebody else's lines as well, or puts a name before its own."""
+    labels = re.findall(r"^\s*([^\W\d_][\w.' -]{0,30}?)\s*(?:\([^)\n]*\))?:(?=\s|$)", reply, re.MULTILINE)
+    known = {_plain(name) for name in (*manner.names, *manner.partners, "user", "human", "you", "me", "assistant")}
+    # An unknown label may be a heading ("Status: ..."); two different ones are a script.
+    named = [label for label in labels if _plain(label) in known]
+    if not named and len({_plain(label) for label in labels}) < 2:
+        return None
+    label = next((x for x in named if _plain(x) not in {_plain(n) for n in manner.names}), (named or labels)[0])
+    own = any(_plain(label) == _plain(name) for name in manner.names)
+    message = "puts its own name before its line" if own else "writes somebody else's line"
+    return _found("speaks_for_the_user", message, f"{label}:" if f"{label}:" in reply else label)
+
+
+def leaves_role(reply: str, manner: Manner) -> Finding | None:
+    """Admits to be a program that plays the character."""
+    match = _phrase("leaves_role", reply, manner)
+    return _found("leaves_role", "talks about the model behind the character", match) if match else None
+
+
+def too_long(reply: str, manner: Manner) -> Finding | None:
+    """Goes on for longer than the character would."""
+    count = word_count(reply)
+    if count <= manner.longest:
+        return None
+    return Finding(check="too_long", message=f"{count} words where {manner.longest} are plenty")
+
+
+CHECKS: dict[str, Check] = {
+    check.__name__: check
+    for check in (
+        says_nothing,
+        leaves_role,
+        stage_directions,
+        speaks_for_the_user,
+        assistant_speak,
+        whole_sentence,
+        repetition,
+        too_long,
+        emoji,
+        address,
+    )
+}
+
+
+def checks_for(manner: Manner) -> dict[str, Check]:
+    """The checks that can say something about this character: address forms given, phrases known in its language."""
+    left_out = set() if manner.address else {"address"}
+    if not _phrases(manner.language):
+        left_out |= {"assistant_speak", "leaves_role"}
+    return {name: check for name, check in CHECKS.items() if name not in left_out}
+
+
+def inspect(reply: str, manner: Manner) -> tuple[Finding, ...]:
+    """What every applicable check finds in one reply; of an empty one, only that it is empty."""
+    if nothing := says_nothing(reply, manner):
+        return (nothing,)
+    findings = (check(reply, manner) for check in checks_for(manner).values())
+    return tuple(finding for finding in findings if finding is not None)
+
+
+def rate_style(replies: Sequence[Reply], checks: Iterable[str]) -> StyleReport:
+    """Per contestant and check the share of replies that pass, beside the share without any warning (`no_warning`).
+
+    Replies that never came are not counted in any share; an empty reply fails every check.
+    """
+    contestants: tuple[Literal["base"], Literal["base_prompt"], Literal["adapter"]] = ("base", "base_prompt", "adapter")
+    names = tuple(checks)
+    rates = {}
+    for contestant in contestants:
+        found = [{f.check: f.severity for f in reply.findings.get(contestant, ())} for reply in replies]
+        answered = [checks for checks in found if UNANSWERED not in checks]
+        if not answered:
+            raise EvaluationError(f"The contestant {contestant!r} answered no question. See the log for the reasons.")
+        passes = {
+            name: sum(name not in checks and "says_nothing" not in checks for checks in answered) for name in names
+        }
+        passes[NO_WARNING] = sum("warning" not in checks.values() for checks in answered)
+        rates[contestant] = {name: wilson(count, len(answered)) for name, count in passes.items()}
+    return StyleReport(rates=rates)
+
+
+def words(text: str) -> list[str]:
+    """Words in lower case; every Chinese or Japanese character counts as one."""
+    return re.findall(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+(?:['’-]\w+)*", text.casefold())
+
+
+def word_count(text: str) -> int:
+    """Number of words, see `words`."""
+    return len(words(text))
+
+
+def _found(check: str, message: str, where: str) -> Finding:
+    return Finding(check=check, message=message, where=where)
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.replace(".", "").casefold().split())
+
+
+def _last_words(reply: str) -> str:
+    return re.split(r"\s+", reply.strip(), maxsplit=0)[-1] if reply.strip() else ""
+
+
+def _phrase(group: str, reply: str, manner: Manner) -> str | None:
+    pattern = _phrases(manner.language).get(group)
+    match = pattern.search(reply.replace("’", "'")) if pattern else None
+    # The apostrophes were made alike only to be found: what is reported is what stands there.
+    return reply[match.start() : match.end()] if match else None
+
+
+@cache
+def _phrases(language: str) -> Mapping[str, re.Pattern[str]]:
+    """Group -> one expression of all its phrases; empty for a language nobody has written phrases for."""
+    file = PHRASES / f"{language.split('-')[0]}.yaml"
+    if not re.fullmatch(r"[A-Za-z-]+", language) or not file.is_file():
+        return {}
+    groups: dict[str, list[str]] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return {
+        group: re.compile("|".join(rf"(?<!\w)(?:{phrase})(?!\w)" for phrase in phrases), re.IGNORECASE)
+        for group, phrases in groups.items()
+    }
