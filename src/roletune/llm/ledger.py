@@ -1,9 +1,9 @@
 """Every finished call to a model, remembered: why running again is resuming, and what it cost.
 
 Guarantees: a finished call is one committed row, whole or not at all, on the disk before anybody sees the reply.
-Several processes may use one ledger at once. The first reply to a question is the one that counts from then on; a second
-one (two processes asked at the same moment) stays in the bill. A file that is damaged or of a newer version is refused,
-never replaced.
+Several processes may use one ledger at once. The first reply to a question is the one that counts from then on; a
+second one (two processes asked at the same moment) stays in the bill. A file that is damaged or of a newer version is
+refused, never replaced.
 """
 
 from __future__ import annotations
@@ -74,12 +74,12 @@ class Ledger:
 
     def get(self, key: str) -> ChatReply | None:
         """The remembered reply, marked as `cached`."""
-        columns = "reply, finish_reason, prompt_tokens, completion_tokens, seconds"
+        columns = "reply, finish_reason, prompt_tokens, completion_tokens, seconds, key"
         with self._explained():
             row = self._database.execute(
                 f"SELECT {columns} FROM calls WHERE key = ? ORDER BY id LIMIT 1", (key,)
             ).fetchone()
-        return None if row is None else ChatReply(*row, key, True)
+        return None if row is None else _reply(row)
 
     def put(self, request: ChatRequest, reply: ChatReply, *, stage: str, model: ChatModel) -> ChatReply:
         """Remember a call; returns the reply that counts: this one, or one that another process stored before."""
@@ -214,6 +214,10 @@ class RememberedModel:
         return lock
 
 
+def _reply(row: tuple[str, str, int, int, float, str]) -> ChatReply:
+    return ChatReply(*row, cached=True)
+
+
 def _write_ahead(database: sqlite3.Connection) -> None:
     """Readers don't wait for writers. Two processes that switch a new file at once collide without waiting."""
     deadline = time.monotonic() + _BUSY_SECONDS
@@ -243,6 +247,6 @@ def _explain(path: Path, error: sqlite3.DatabaseError) -> RoletuneError:
 
 def _damaged(path: Path, told: str) -> SourceError:
     return SourceError(
-        f"The ledger {path} is damaged ({told}). Nothing was changed. Bring back a copy, or save what can be read with "
+        f"The ledger {path} is damaged ({' '.join(told.split())}). Nothing was changed. Bring back a copy, or save what can be read with "
         f"`sqlite3 {path.name} .recover | sqlite3 saved.sqlite`; or move it away, and every call is made again."
     )

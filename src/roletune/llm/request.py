@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypedDict
+from typing import Any
 
-from roletune.records import Message, Role
+from roletune.records import Message
 
-
-class ChatMessage(TypedDict):
-    """One message as the chat-completions format has it."""
-
-    role: Role
-    content: str
+ChatMessage = Mapping[str, str]
+"""One message as the chat-completions format has it: `role` and `content`."""
 
 
 def chat_messages(messages: Iterable[Message]) -> tuple[ChatMessage, ...]:
     """The messages of a record without what only training needs."""
-    return tuple(ChatMessage(role=message.role, content=message.content) for message in messages)
+    return tuple({"role": message.role, "content": message.content} for message in messages)
 
 
 @dataclass(frozen=True)
