@@ -26,7 +26,7 @@ with Ledger(Path(sys.argv[1])) as ledger:
     for number in range(int(sys.argv[3])):
         request = ChatRequest(messages=({"role": "user", "content": f"question {number}"},))
         text = f"{sys.argv[2]} {number} " + "x" * 2000
-        reply = ChatReply(text, "stop", 1, 2, 0.5, request.key("m"))
+        reply = ChatReply(text, "stop", 1, 2, 0.5, request.key("scripted"))
         ledger.put(request, reply, stage="scenes", model=model)
         print(number, flush=True)
 """
@@ -37,7 +37,7 @@ def question(text="Who are you?", **settings):
 
 
 def reply_to(request, text="Jarvis, sir."):
-    return ChatReply(text, "stop", 10, 3, 0.25, request.key("m"))
+    return ChatReply(text, "stop", 10, 3, 0.25, request.key("scripted"))
 
 
 def write_in_a_process(path, name, count):
@@ -54,11 +54,11 @@ def ledger(tmp_path):
 def test_a_stored_reply_is_remembered_by_the_next_process(tmp_path):
     request = question()
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
-        assert ledger.get(request.key("m")) is None
+        assert ledger.get(request.key("scripted")) is None
         ledger.put(request, reply_to(request), stage="scenes", model=ScriptedModel([]))
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
-        remembered = ledger.get(request.key("m"))
-    assert remembered == ChatReply("Jarvis, sir.", "stop", 10, 3, 0.25, request.key("m"), cached=True)
+        remembered = ledger.get(request.key("scripted"))
+    assert remembered == ChatReply("Jarvis, sir.", "stop", 10, 3, 0.25, request.key("scripted"), cached=True)
 
 
 def test_a_row_tells_the_whole_call(ledger):
@@ -217,6 +217,17 @@ def test_if_the_one_who_asks_is_cancelled_the_next_one_asks(ledger):
         return await second
 
     assert asyncio.run(main()).text == "one"
+
+
+def test_a_reply_is_remembered_under_the_identity_that_is_asked_next_time(ledger):
+    class Wrapped(ScriptedModel):
+        async def complete(self, request):
+            return await ScriptedModel(["inner"], identity="inner").complete(request)
+
+    remembered = RememberedModel(Wrapped([], identity="outer"), ledger, "scenes")
+    replies = [asyncio.run(remembered.complete(question())) for _ in range(2)]
+    assert [reply.cached for reply in replies] == [False, True]
+    assert {reply.key for reply in replies} == {question().key("outer")}
 
 
 def test_a_failure_is_not_remembered(ledger):

@@ -38,8 +38,8 @@ class Progress(Protocol):
     def task(self, title: str, total: float | None, unit: str = "") -> AbstractContextManager[Task]:
         """A task for the length of a `with` block; `total` None if unknown; unit "B" is shown as kB, MB, GB."""
 
-    def say(self, message: str) -> None:
-        """One line, above the bars."""
+    def say(self, message: str, style: str = "") -> None:
+        """One line, above the bars; `style` is one of rich's ("dim", "bold red") and for all of it."""
 
 
 class SilentProgress:
@@ -50,7 +50,7 @@ class SilentProgress:
         """A task that tells nobody."""
         yield _SilentTask()
 
-    def say(self, message: str) -> None:
+    def say(self, message: str, style: str = "") -> None:
         """Nothing."""
 
 
@@ -75,9 +75,9 @@ class RichProgress:
         """A bar, or plain lines where the console is not a terminal."""
         return self._bar(title, total, unit) if self._console.is_terminal else self._lines(title, total, unit)
 
-    def say(self, message: str) -> None:
-        """One line as it is: brackets and numbers in it are not taken for markup."""
-        self._console.print(message, markup=False, highlight=False, soft_wrap=True)
+    def say(self, message: str, style: str = "") -> None:
+        """One line as it is: brackets in it (file names, a model's words) are not taken for markup."""
+        self._console.print(message, style=style or None, markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
     def _bar(self, title: str, total: float | None, unit: str) -> Iterator[Task]:

@@ -14,7 +14,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -82,9 +82,13 @@ class Ledger:
         return None if row is None else _reply(row)
 
     def put(self, request: ChatRequest, reply: ChatReply, *, stage: str, model: ChatModel) -> ChatReply:
-        """Remember a call; returns the reply that counts: this one, or one that another process stored before."""
+        """Remember a call; returns the reply that counts: this one, or one that another process stored before.
+
+        It is remembered under what `model` says that it is, even if another model inside it gave the reply.
+        """
+        key = request.key(model.identity)
         row = {
-            "key": reply.key,
+            "key": key,
             "stage": stage,
             "model": model.name,
             "identity": model.identity,
@@ -100,11 +104,9 @@ class Ledger:
         values = ", ".join(f":{name}" for name in row)
         with self._explained():
             self._database.execute(f"INSERT INTO calls ({names}) VALUES ({values})", row)
-            first = self._database.execute(
-                "SELECT min(id) = last_insert_rowid() FROM calls WHERE key = ?", (reply.key,)
-            )
+            first = self._database.execute("SELECT min(id) = last_insert_rowid() FROM calls WHERE key = ?", (key,))
             counts = first.fetchone()[0]
-        return reply if counts else (self.get(reply.key) or reply)
+        return replace(reply, key=key) if counts else (self.get(key) or reply)
 
     def bill(self) -> list[BillRow]:
         """Calls, tokens and seconds by stage and model; replies that were remembered cost nothing and do not count."""
@@ -247,6 +249,7 @@ def _explain(path: Path, error: sqlite3.DatabaseError) -> RoletuneError:
 
 def _damaged(path: Path, told: str) -> SourceError:
     return SourceError(
-        f"The ledger {path} is damaged ({' '.join(told.split())}). Nothing was changed. Bring back a copy, or save what can be read with "
-        f"`sqlite3 {path.name} .recover | sqlite3 saved.sqlite`; or move it away, and every call is made again."
+        f"The ledger {path} is damaged ({' '.join(told.split())}). Nothing was changed. Bring back a copy, or save "
+        f"what can be read with `sqlite3 {path.name} .recover | sqlite3 saved.sqlite`; or move it away, and every "
+        "call is made again."
     )
