@@ -1,0 +1,179 @@
+"""The loop of a supervised fine-tuning: steps, validations, checkpoints, and when to stop.
+
+Guarantees: the loss of a step is the mean over all its supervised tokens, however they fall into micro-batches; what a
+step draws depends on seed and step alone, so a run that was killed and goes on from its checkpoint ends with the same
+bits; the best adapter by validation loss is on disk from the first validation on.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from roletune.engine.progress import Task
+from roletune.errors import TrainingError
+from roletune.records import LossPoint
+from roletune.training import checkpoint
+from roletune.training.batch import MicroBatch
+from roletune.training.checkpoint import TrainingState
+from roletune.training.flat import gradient
+from roletune.training.model import TrainableModel
+from roletune.training.recipe import Recipe
+from roletune.training.schedule import evaluation_steps, learning_rate
+from roletune.training.sequences import TokenSequence, epoch_steps, micro_batches
+
+
+class Training:
+    """One training that is going on; `state` says how far it is."""
+
+    def __init__(
+        self,
+        model: TrainableModel,
+        recipe: Recipe,
+        train: Sequence[TokenSequence],
+        validation: Sequence[TokenSequence],
+        state: TrainingState,
+    ) -> None:
+        self.model, self.recipe, self.state = model, recipe, state
+        self._validation = [self._batch(part) for part in micro_batches(validation, recipe.micro_tokens)]
+        self._steps = lru_cache(maxsize=1)(lambda epoch: epoch_steps(train, recipe.batch_sequences, recipe.seed, epoch))
+        self._per_epoch = math.ceil(len(train) / recipe.batch_sequences)
+        self.total_steps = recipe.epochs * self._per_epoch
+        self._evaluations = evaluation_steps(self._per_epoch, recipe.epochs, recipe.evaluations_per_epoch)
+        # The masters are one vector: one state, one kernel.
+        self._optimizer = torch.optim.AdamW([model.flat.master], weight_decay=recipe.weight_decay, fused=True)
+        self._recent: list[float] = []  # losses of the steps since the last point of the curve
+
+    @property
+    def stopped(self) -> bool:
+        """Whether validation has not become better for too long."""
+        return 0 < self.recipe.patience <= self.state.without_gain
+
+    def run(self, run_dir: Path, base_label: str, task: Task, on_point: Callable[[LossPoint], None]) -> None:
+        """Train to the end. Raises TrainingError if the loss is no longer a number; the best adapter is then kept."""
+        if not self.state.curve:
+            self._add_point(on_point, validation_loss=self.validate())
+        while self.state.step < self.total_steps and not self.stopped:
+            loss = self.step()
+            task.update(completed=self.state.tokens, note=self._note(loss))
+            if self.state.step in self._evaluations:
+                self._evaluate(run_dir, base_label, on_point)
+            elif self.state.step % self.recipe.log_every == 0:
+                self._add_point(on_point)
+
+    def step(self) -> float:
+        """One optimizer step; returns its loss in nats per supervised token."""
+        started = time.perf_counter()
+        step, flat = self.state.step, self.model.flat
+        sequences = self._steps(step // self._per_epoch)[step % self._per_epoch]
+        batches = [self._batch(part) for part in micro_batches(sequences, self.recipe.micro_tokens)]
+        self.model.begin_step(self.recipe.seed, step)
+        flat.zero_grad()
+        loss = self._backward(batches)
+        self._clip()
+        for settings in self._optimizer.param_groups:
+            settings["lr"] = self._rate(step)
+        self._optimizer.step()
+        flat.refresh()
+        self._recent.append(loss)
+        seconds = time.perf_counter() - started
+        self._count(step=1, tokens=sum(batch.tokens for batch in batches), seconds=seconds, step_seconds=seconds)
+        return loss
+
+    def validate(self) -> float:
+        """Loss on the validation sequences in nats per supervised token."""
+        started = time.perf_counter()
+        count = sum(batch.supervised for batch in self._validation)
+        with self.model.evaluating():
+            loss = sum(self.model.nll(batch, count).item() for batch in self._validation)
+        self._count(seconds=time.perf_counter() - started)
+        if not math.isfinite(loss):
+            raise self._diverged("validation loss")
+        return loss
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """What a checkpoint holds beside the state: masters and the optimizer's moments."""
+        master = self.model.flat.master
+        moments = self._optimizer.state[master]
+        return {"master": master.detach(), "exp_avg": moments["exp_avg"], "exp_avg_sq": moments["exp_avg_sq"]}
+
+    def restore(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Go on from the tensors of a checkpoint whose counters are in `state`."""
+        flat = self.model.flat
+        with torch.no_grad():
+            flat.master.copy_(tensors["master"])
+        flat.refresh()
+        moments = {name: tensors[name].to(flat.master.device) for name in ("exp_avg", "exp_avg_sq")}
+        self._optimizer.state[flat.master] = {"step": torch.tensor(float(self.state.step)), **moments}
+
+    def _backward(self, batches: Sequence[MicroBatch]) -> float:
+        count = sum(batch.supervised for batch in batches)
+        total = 0.0
+        for batch in batches:
+            loss = self.model.nll(batch, count)
+            total += loss.item()
+            if not math.isfinite(total):
+                raise self._diverged("training loss")
+            loss.backward()
+        return total
+
+    def _clip(self) -> None:
+        grad = gradient(self.model.flat)
+        norm = float(grad.norm())
+        if not math.isfinite(norm):
+            raise self._diverged("gradient")
+        if 0 < self.recipe.clip < norm:
+            grad.mul_(self.recipe.clip / norm)
+
+    def _diverged(self, what: str) -> TrainingError:
+        kept = f"The best adapter so far, of step {self.state.best_step}, is kept." if self.state.best_step else ""
+        return TrainingError(
+            f"The {what} is no longer a number at step {self.state.step + 1}. Train with a lower learning rate "
+            f"than {self.recipe.learning_rate:g}, or with dtype: float32. {kept}".rstrip()
+        )
+
+    def _evaluate(self, run_dir: Path, base_label: str, on_point: Callable[[LossPoint], None]) -> None:
+        loss = self.validate()
+        self.state = self.state.validated(loss)
+        if self.state.best_step == self.state.step:
+            self.model.save_adapter(run_dir, base_label)
+        self._add_point(on_point, validation_loss=loss)
+        checkpoint.save(run_dir, self.state, self.tensors())
+
+    def _add_point(self, on_point: Callable[[LossPoint], None], validation_loss: float | None = None) -> None:
+        state = self.state
+        point = LossPoint(
+            step=state.step,
+            epoch=state.step / self._per_epoch,
+            tokens=state.tokens,
+            seconds=state.seconds,
+            train_loss=sum(self._recent) / len(self._recent) if self._recent else None,
+            validation_loss=validation_loss,
+            learning_rate=self._rate(state.step - 1) if state.step else None,
+        )
+        self._recent.clear()
+        self.state = state.model_copy(update={"curve": (*state.curve, point)})
+        on_point(point)
+
+    def _rate(self, step: int) -> float:
+        recipe = self.recipe
+        return learning_rate(
+            step, self.total_steps, peak=recipe.learning_rate, warmup=recipe.warmup, shape=recipe.scheduler
+        )
+
+    def _batch(self, sequences: Sequence[TokenSequence]) -> MicroBatch:
+        return MicroBatch.of(sequences, self.model.device.name)
+
+    def _count(self, **more: float) -> None:
+        self.state = self.state.model_copy(update={name: getattr(self.state, name) + n for name, n in more.items()})
+
+    def _note(self, loss: float) -> str:
+        state = self.state
+        return (
+            f"step {state.step}/{self.total_steps}, loss {loss:.3f}, {state.tokens / state.step_seconds:.0f} tokens/s"
+        )

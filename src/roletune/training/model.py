@@ -1,0 +1,130 @@
+"""The model in training: a frozen base with PEFT's adapters, their weights as one vector, and its loss.
+
+transformers loads and runs it, PEFT adapts it; `fast` takes work away beneath both. `nll` is the one function that
+training and validation need.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from roletune.engine.store import write_json
+from roletune.errors import TrainingError
+from roletune.models.device import Device
+from roletune.models.load import load_causal_lm
+from roletune.records import fingerprint
+from roletune.training import fast, lora
+from roletune.training.batch import MicroBatch
+from roletune.training.checkpoint import write_tensors
+from roletune.training.dropout import DropoutMasks
+from roletune.training.flat import FlatParameters
+from roletune.training.loss import SupervisedLoss
+from roletune.training.recipe import Recipe
+
+
+class TrainableModel:
+    """A causal language model with one LoRA adapter; only `flat.master` is trained."""
+
+    def __init__(self, causal_lm: Any, recipe: Recipe, device: Device) -> None:
+        self._dtype = getattr(torch, device.dtype)
+        self.device = device
+        torch.manual_seed(recipe.seed)  # PEFT draws the A matrices
+        self.peft = _with_adapter(causal_lm, recipe).to(device.name)
+        self._causal_lm = self.peft.get_base_model()
+        layers = lora.groups(self.peft)
+        self.flat = FlatParameters(lora.ordered_parameters(layers), self._dtype)
+        # Elsewhere than on a CPU, drawing masks is cheap and PEFT's own forward is good.
+        self._masks = DropoutMasks(recipe.dropout, self._dtype, device.name) if device.name == "cpu" else None
+        self.fast = fast.install(self._causal_lm, layers, self.flat, self._masks)
+
+    @classmethod
+    def load(cls, folder: Path, recipe: Recipe, device: Device) -> TrainableModel:
+        """Load the base from a folder and adapt it. Raises ModelError if it can't be loaded."""
+        from transformers import AutoConfig
+
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+        attention = fast.attention_for(config, device.name)
+        return cls(load_causal_lm(folder, getattr(torch, device.dtype), attention), recipe, device)
+
+    def begin_step(self, seed: int, step: int) -> None:
+        """All randomness of a step is a function of seed and step: a resumed run draws the same."""
+        # Hashed to 32 bits: torch's generator looks at no more of a seed.
+        torch.manual_seed(int(fingerprint(seed, step, length=8), 16))
+        self.peft.train()
+        if self._masks is not None:
+            self._masks.active = True
+            self._masks.renew()
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Without dropout and gradients."""
+        self.peft.eval()
+        if self._masks is not None:
+            self._masks.active = False
+        with torch.no_grad():
+            yield
+
+    def nll(self, batch: MicroBatch, denominator: float) -> Tensor:
+        """Summed negative log-likelihood of the supervised tokens in nats, divided by `denominator`; scalar."""
+        if self.fast.attention and self.fast.loss:
+            with self._precision():
+                hidden = self._causal_lm.base_model(
+                    input_ids=batch.ids, position_ids=batch.positions, lengths=batch.lengths, use_cache=False
+                ).last_hidden_state[0, batch.rows]
+            head = self._causal_lm.get_output_embeddings().weight
+            return SupervisedLoss.apply(hidden.to(head.dtype), head, batch.targets, denominator)
+        return torch.stack([self._plain_nll(part) for part in batch.split()]).sum() / denominator
+
+    def _plain_nll(self, batch: MicroBatch) -> Tensor:
+        """One sequence through the model's own head and loss, whatever they are."""
+        with self._precision():
+            logits = self._causal_lm(input_ids=batch.ids, logits_to_keep=batch.rows, use_cache=False).logits[0]
+        return functional.cross_entropy(logits.float(), batch.targets, reduction="sum")
+
+    def _precision(self) -> torch.autocast:
+        """PEFT's own forward keeps adapters in fp32: it needs autocast. Ours has its copies."""
+        wanted = not self.fast.lora and self._dtype != torch.float32
+        return torch.autocast(self.device.name, dtype=self._dtype, enabled=wanted)
+
+    def save_adapter(self, folder: Path, base_label: str) -> None:
+        """`adapter_model.safetensors` and `adapter_config.json`, as PEFT writes them, with a base fit to share."""
+        from peft import get_peft_model_state_dict
+
+        folder.mkdir(parents=True, exist_ok=True)
+        config = self.peft.peft_config[lora.ADAPTER].to_dict()
+        config.update(base_model_name_or_path=base_label, inference_mode=True)
+        tensors = {name: value.contiguous() for name, value in get_peft_model_state_dict(self.peft).items()}
+        write_json(folder / "adapter_config.json", json.loads(json.dumps(config, default=_plain, sort_keys=True)))
+        write_tensors(folder / "adapter_model.safetensors", tensors, {"format": "pt"})
+
+
+def _with_adapter(causal_lm: Any, recipe: Recipe) -> Any:
+    from peft import LoraConfig, get_peft_model
+
+    targets = recipe.target_modules if isinstance(recipe.target_modules, str) else list(recipe.target_modules)
+    config = LoraConfig(
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,
+        lora_dropout=recipe.dropout,
+        target_modules=targets,
+        task_type="CAUSAL_LM",
+    )
+    try:
+        return get_peft_model(causal_lm, config)
+    except ValueError as error:
+        raise TrainingError(
+            f"No adapter can be put on this base model: {error}. See target_modules in the recipe."
+        ) from error
+
+
+def _plain(value: Any) -> Any:
+    """PEFT's sets and enumerations as JSON."""
+    return sorted(value) if isinstance(value, set | frozenset) else str(value)

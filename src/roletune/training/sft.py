@@ -1,0 +1,188 @@
+"""Supervised fine-tuning: token sequences become an adapter.
+
+    run/adapter_model.safetensors, adapter_config.json   the best adapter by validation loss, as PEFT writes it
+    run/adapter.json                                     the `Adapter` record; if it is there, the run is finished
+    run/checkpoint.safetensors                           while the run goes on
+    run/events.out.tfevents.*                            for TensorBoard
+
+The same call again goes on where it was interrupted, to the same bits, and returns a finished run at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from roletune.engine.progress import Progress
+from roletune.engine.store import write_text
+from roletune.errors import TrainingError
+from roletune.models.device import Device, pick_device
+from roletune.records import Adapter, LossPoint, fingerprint
+from roletune.training import checkpoint
+from roletune.training.checkpoint import TrainingState
+from roletune.training.events import tensorboard
+from roletune.training.loop import Training
+from roletune.training.model import TrainableModel
+from roletune.training.recipe import Recipe
+from roletune.training.sequences import TokenSequence, prepare
+
+RECORD = "adapter.json"
+
+
+def train(
+    train: Sequence[TokenSequence],
+    validation: Sequence[TokenSequence],
+    *,
+    base_folder: Path,
+    base_label: str,
+    base_identity: str,
+    character: str,
+    data_hash: str,
+    recipe: Recipe,
+    run_dir: Path,
+    progress: Progress,
+    on_point: Callable[[LossPoint], None] | None = None,
+) -> Adapter:
+    """Train an adapter of the base in `base_folder` into `run_dir`, whose name is the run's id.
+
+    `base_label` (a hub id) is what the adapter names as its base; `base_identity` and `data_hash` decide, with the
+    recipe, whether what is in `run_dir` is this training. `on_point` sees each point of the curve as it is made.
+
+    Raises DatasetError (nothing to learn, no validation), TrainingError (another training in `run_dir`, a loss that is
+    no number, a recipe this machine can't follow), ModelError (the base), ResourceError (disk).
+    """
+    key = fingerprint(recipe.settings, data_hash, base_identity, character)
+    finished = finished_run(run_dir, key)
+    if finished is not None:
+        return finished
+    check_quantisation(recipe)
+    learnt, statistics = prepare(train, recipe.max_tokens)
+    held_out, _ = prepare(validation, recipe.max_tokens, "validation")
+    device = _device(recipe)
+    model = TrainableModel.load(base_folder, recipe, device)
+    training = _begin(model, recipe, learnt, held_out, run_dir, key)
+    progress.say(
+        f"Training {len(model.flat):,} weights on {statistics.sequences} examples ({statistics.tokens:,} tokens, "
+        f"{statistics.supervised_share:.0%} learnt) for {recipe.epochs} epochs, {device.dtype} on {device.name}"
+    )
+    _run(training, run_dir, base_label, recipe.epochs * statistics.tokens, progress, on_point)
+    adapter = Adapter(
+        run=run_dir.name,
+        character=character,
+        base=base_label,
+        base_identity=base_identity,
+        data=data_hash,
+        **_results(training, device),
+    )
+    write_text(run_dir / RECORD, adapter.model_dump_json(indent=2))
+    (run_dir / checkpoint.FILE).unlink(missing_ok=True)
+    return adapter
+
+
+def finished_run(run_dir: Path, key: str) -> Adapter | None:
+    """The record of a finished run; None if it is not finished. Raises TrainingError if it is another training."""
+    path = run_dir / RECORD
+    if not path.exists():
+        return None
+    try:
+        adapter = Adapter.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise TrainingError(f"{path} can't be read. Remove the folder {run_dir} to train again.") from error
+    if fingerprint(adapter.recipe, adapter.data, adapter.base_identity, adapter.character) != key:
+        raise TrainingError(
+            f"{run_dir} holds a training with other data, settings or weights. Choose another run folder, or remove it."
+        )
+    return adapter
+
+
+def check_quantisation(recipe: Recipe) -> None:
+    """Raise TrainingError for a recipe in 4 bits: better refused than silently trained in another precision."""
+    asked = [
+        name
+        for name, wanted in (
+            ("quantisation: nf4", recipe.quantisation != "none"),
+            ("optimizer: paged_adamw_32bit", recipe.optimizer != "adamw"),
+        )
+        if wanted
+    ]
+    if not asked:
+        return
+    missing = importlib.util.find_spec("bitsandbytes") is None
+    reason = "needs bitsandbytes, which is not installed" if missing else "can't be followed by this version"
+    raise TrainingError(
+        f"The recipe '{recipe.name}' asks for {' and '.join(asked)}, which {reason}. Train it unquantised: set "
+        "quantisation: none, double_quantisation: false and optimizer: adamw."
+    )
+
+
+def _device(recipe: Recipe) -> Device:
+    device = pick_device()
+    if recipe.dtype != "auto":
+        device = dataclasses.replace(device, dtype=recipe.dtype)
+    device.activate()
+    return device
+
+
+def _begin(
+    model: TrainableModel,
+    recipe: Recipe,
+    train: Sequence[TokenSequence],
+    validation: Sequence[TokenSequence],
+    run_dir: Path,
+    key: str,
+) -> Training:
+    """A fresh training, or the one whose checkpoint is in `run_dir`."""
+    found = checkpoint.load(run_dir, key)
+    if found is None:
+        return Training(model, recipe, train, validation, TrainingState(key=key))
+    state, tensors = found
+    training = Training(model, recipe, train, validation, state)
+    training.restore(tensors)
+    return training
+
+
+def _run(
+    training: Training,
+    run_dir: Path,
+    base_label: str,
+    tokens: int,
+    progress: Progress,
+    on_point: Callable[[LossPoint], None] | None,
+) -> None:
+    state = training.state
+    run_dir.mkdir(parents=True, exist_ok=True)
+    if state.step:
+        progress.say(f"Going on from step {state.step} of {training.total_steps}")
+    with tensorboard(run_dir, state.step) as write, progress.task("training", tokens, "tokens") as task:
+
+        def tell(point: LossPoint) -> None:
+            write(point)
+            if point.validation_loss is not None:
+                progress.say(f"Step {point.step}: validation loss {point.validation_loss:.4f} nats per token")
+            if on_point is not None:
+                on_point(point)
+
+        task.update(completed=state.tokens)
+        training.run(run_dir, base_label, task, tell)
+
+
+def _results(training: Training, device: Device) -> dict[str, Any]:
+    state = training.state
+    return {
+        "recipe": training.recipe.settings,
+        "curve": state.curve,
+        "best_step": state.best_step,
+        "best_validation_loss": state.best_loss,
+        "stopped_early": state.step < training.total_steps,
+        "tokens": state.tokens,
+        "seconds": state.seconds,
+        "tokens_per_second": state.tokens / state.step_seconds,
+        "trainable_parameters": len(training.model.flat),
+        "device": device.name,
+        "dtype": device.dtype,
+    }

@@ -1,0 +1,49 @@
+import pytest
+import torch
+
+from roletune.training.attention import BLOCK, SegmentAttention
+
+
+def reference(query, key, value, lengths, scaling):
+    """One sequence after the other through torch's own."""
+    outputs, start = [], 0
+    for n in lengths:
+        part = [x[:, :, start : start + n] for x in (query, key, value)]
+        outputs.append(
+            torch.nn.functional.scaled_dot_product_attention(*part, is_causal=True, scale=scaling, enable_gqa=True)
+        )
+        start += n
+    return torch.cat(outputs, 2).transpose(1, 2)
+
+
+def tensors(tokens, heads, groups, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(0)
+    # As transformers hands them over: heads second, tokens second in memory.
+    return [
+        torch.randn(1, tokens, n, 16, generator=generator, dtype=dtype).transpose(1, 2).requires_grad_()
+        for n in (heads, groups, groups)
+    ]
+
+
+@pytest.mark.parametrize("groups", [1, 2, 6])
+@pytest.mark.parametrize("lengths", [(1,), (BLOCK,), (BLOCK + 1, 5, 2 * BLOCK)])
+def test_output_and_gradients_are_those_of_each_sequence_alone(groups, lengths):
+    inputs = tensors(sum(lengths), 6, groups)
+    ours = SegmentAttention.apply(*inputs, lengths, 0.3)
+    theirs = reference(*inputs, lengths, 0.3)
+    outer = torch.randn(ours.shape, generator=torch.Generator().manual_seed(1), dtype=ours.dtype)
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(
+        torch.autograd.grad(ours, inputs, outer), torch.autograd.grad(theirs, inputs, outer), rtol=1e-6, atol=1e-6
+    )
+
+
+def test_a_later_token_never_changes_an_earlier_output():
+    query, key, value = tensors(40, 4, 2)
+    before = SegmentAttention.apply(query, key, value, (40,), 0.25)
+    with torch.no_grad():
+        for x in (query, key, value):
+            x[:, :, 20:] += 1
+    after = SegmentAttention.apply(query, key, value, (40,), 0.25)
+    assert torch.equal(before[:, :20], after[:, :20])
+    assert not torch.equal(before[:, 20:], after[:, 20:])
