@@ -16,26 +16,26 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 class Built(NamedTuple):
-    """Examples in the order of their dialogues, each with its rendering, and what could not be rendered."""
+    """Examples in the order of their dialogues, and the dialogues that could not be rendered."""
 
     examples: list[Example]
-    rendered: list[Rendered]
     rejections: list[Rejection]
 
 
 def build_examples(
     dialogues: Iterable[Dialogue], persona: Persona, renderer: Renderer, *, max_tokens: int, thoughts: bool = False
 ) -> Built:
-    """Compile and render. Every dialogue gives examples or a rejection with its reason."""
-    built = Built([], [], [])
+    """Compile, cut and check. Every dialogue gives examples or a rejection with its reason."""
+    built = Built([], [])
     for dialogue in dialogues:
         try:
             example = compile_example(dialogue, persona, thoughts=thoughts)
             if example is None:
                 raise RenderError(f"{persona.profile.name} does not speak in it")
-            for window in split_windows(example, renderer, max_tokens):
-                built.rendered.append(renderer.render(window.messages))
-                built.examples.append(window)
+            windows = split_windows(example, renderer, max_tokens)
+            for window in windows:
+                renderer.render(window.messages)  # checks what a renderer guarantees
+            built.examples.extend(windows)
         except RenderError as error:
             record = dialogue.model_dump(mode="json")
             built.rejections.append(Rejection(stage="dataset", reason="not rendered", detail=str(error), record=record))

@@ -24,6 +24,7 @@ from roletune.records import Finding, Reply, StyleReport
 PHRASES = files("roletune.evaluation") / "phrases"
 UNANSWERED = "unanswered"  # the finding of a reply that never came: counted, and left out of every rate
 NO_WARNING = "no_warning"  # the rate of replies in which no check found anything but notes
+EMOJI = r"(?:[\U0001F1E6-\U0001FAFF\u2600-\u27BF\u2B50\u2B55]|(?<!\w)[:;]-?[)(DP](?!\w))"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def assistant_speak(reply: str, manner: Manner) -> Finding | None:
 
 def whole_sentence(reply: str, manner: Manner) -> Finding | None:
     """Breaks off: the last sentence has no end."""
-    end = reply.rstrip().rstrip("\"'”’»)]}*_ ")
+    end = re.sub(rf"(?:[\s\"'”’»)\]}}*_\ufe0f]|{EMOJI})+$", "", reply)
     if not end or end[-1] in ".!?…。！？":
         return None
     return _found("whole_sentence", "breaks off before the end of the sentence", _last_words(reply))
@@ -83,7 +84,7 @@ def address(reply: str, manner: Manner) -> Finding | None:
 
 def emoji(reply: str, manner: Manner) -> Finding | None:
     """Uses an emoji or an emoticon."""
-    match = re.search(r"[\U0001F1E6-\U0001FAFF\u2600-\u27BF\u2B50\u2B55]|(?<!\w)[:;]-?[)(DP](?!\w)", reply)
+    match = re.search(EMOJI, reply)
     return _found("emoji", "an emoji or emoticon", match[0]) if match else None
 
 
@@ -104,16 +105,14 @@ def repetition(reply: str, manner: Manner) -> Finding | None:
 
 def speaks_for_the_user(reply: str, manner: Manner) -> Finding | None:
     """Writes somebody else's lines as well, or puts a name before its own."""
-    labels = re.findall(r"^\s*([^\W\d_][\w.' -]{0,30}?)\s*(?:\([^)\n]*\))?:(?=\s|$)", reply, re.MULTILINE)
-    known = {_plain(name) for name in (*manner.names, *manner.partners, "user", "human", "you", "me", "assistant")}
+    others = (*manner.partners, "User", "Human", "You", "Me", "Assistant")
+    if label := _label(others, reply):
+        return _found("speaks_for_the_user", "writes somebody else's line", label)
+    if label := _label(manner.names, reply):
+        return _found("speaks_for_the_user", "puts its own name before its line", label)
     # An unknown label may be a heading ("Status: ..."); two different ones are a script.
-    named = [label for label in labels if _plain(label) in known]
-    if not named and len({_plain(label) for label in labels}) < 2:
-        return None
-    label = next((x for x in named if _plain(x) not in {_plain(n) for n in manner.names}), (named or labels)[0])
-    own = any(_plain(label) == _plain(name) for name in manner.names)
-    message = "puts its own name before its line" if own else "writes somebody else's line"
-    return _found("speaks_for_the_user", message, f"{label}:" if f"{label}:" in reply else label)
+    unknown = re.findall(r"^\s*([^\W\d_][\w.' -]{0,30}:)(?=\s|$)", reply, re.MULTILINE)
+    return _found("speaks_for_the_user", "writes a script", unknown[0]) if len(set(unknown)) > 1 else None
 
 
 def leaves_role(reply: str, manner: Manner) -> Finding | None:
@@ -184,6 +183,13 @@ def rate_style(replies: Sequence[Reply], checks: Iterable[str]) -> StyleReport:
     return StyleReport(rates=rates)
 
 
+def shown_checks(style: StyleReport) -> list[str]:
+    """The checks of a report in the order of a table: where somebody fails most first, `no_warning` last."""
+    names = dict.fromkeys(name for rates in style.rates.values() for name in rates if name != NO_WARNING)
+    worst = {name: min(rates[name].value for rates in style.rates.values() if name in rates) for name in names}
+    return [*sorted(names, key=lambda name: worst[name]), NO_WARNING]
+
+
 def words(text: str) -> list[str]:
     """Words in lower case; every Chinese or Japanese character counts as one."""
     return re.findall(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+(?:['’-]\w+)*", text.casefold())
@@ -198,12 +204,15 @@ def _found(check: str, message: str, where: str) -> Finding:
     return Finding(check=check, message=message, where=where)
 
 
-def _plain(name: str) -> str:
-    return " ".join(name.replace(".", "").casefold().split())
+def _label(names: Sequence[str], reply: str) -> str | None:
+    """The first `Name:` or `Name (softly):` of one of `names` that begins a line or follows a sentence."""
+    known = "|".join(re.escape(name) for name in names)
+    match = re.search(rf"(?:^|[.!?]\s)\s*\**((?:{known})\**\s*(?:\([^)\n]*\))?:)", reply, re.MULTILINE | re.IGNORECASE)
+    return match[1] if match else None
 
 
 def _last_words(reply: str) -> str:
-    return re.split(r"\s+", reply.strip(), maxsplit=0)[-1] if reply.strip() else ""
+    return " ".join(reply.split(" ")[-4:]).strip()
 
 
 def _phrase(group: str, reply: str, manner: Manner) -> str | None:

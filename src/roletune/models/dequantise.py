@@ -78,7 +78,7 @@ def _make(weights: Weights, source: Path, final: Path) -> None:
     ) as temporary:
         folder = Path(temporary) / "whole"
         try:
-            _write(weights, source, folder)
+            _write(source, folder)
         except OSError as error:
             raise ResourceError(
                 f"{weights.name} can't be prepared in {final.parent}: {error}. Free some space."
@@ -95,7 +95,7 @@ def _check_disk(needed: int, folder: Path) -> None:
         )
 
 
-def _write(weights: Weights, source: Path, folder: Path) -> None:
+def _write(source: Path, folder: Path) -> None:
     try:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -117,7 +117,6 @@ def _write(weights: Weights, source: Path, folder: Path) -> None:
         ) from error
     restore_pre_tokenizer(tokenizer, read_header(source).text("tokenizer.ggml.pre"))
     model = _plain(loaded)
-    model.config._name_or_path = weights.label
     with quiet():
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
@@ -131,8 +130,9 @@ def _plain(loaded: PreTrainedModel) -> PreTrainedModel:
     state = loaded.state_dict()
     dtype = torch.float16 if all(_fits_float16(tensor) for tensor in state.values()) else torch.float32
     config = loaded.config
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config
+    for left_over in ("quantization_config", "_model_name_or_path"):  # of the GGUF file
+        if hasattr(config, left_over):
+            delattr(config, left_over)
     with torch.device("meta"):  # no second copy of the weights
         plain = AutoModelForCausalLM.from_config(config, dtype=dtype, trust_remote_code=False)
     generation = loaded.generation_config

@@ -43,7 +43,7 @@ def read_header(path: Path) -> Header:
     try:
         with path.open("rb") as file:
             return _read(file, path.stat().st_size)
-    except (OSError, struct.error, UnicodeDecodeError, ValueError) as error:
+    except (OSError, struct.error, OverflowError, ValueError) as error:
         raise ModelError(f"{path} is not a whole GGUF file ({error}). Download it again.") from error
 
 

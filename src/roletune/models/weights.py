@@ -74,9 +74,9 @@ def resolve(name: str) -> Weights:
     if known is not None:
         return _packaged(name.casefold(), known)
     path = Path(name).expanduser()
-    if path.is_file():
+    if name and path.is_file():
         return _gguf(name, path.absolute())
-    if path.is_dir():
+    if name and path.is_dir():
         return _folder(name, path.absolute())
     if _looks_like_path(name) or not HUB_ID.fullmatch(name):
         raise ModelError(

@@ -1,0 +1,5 @@
+"""`python -m roletune`."""
+
+from roletune.cli import main
+
+main()

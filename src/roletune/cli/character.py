@@ -1,0 +1,110 @@
+"""`roletune new`, `check`, `clean`, `cost`: a character's folder."""
+
+from __future__ import annotations
+
+import shutil
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from roletune.cli.session import AsJson, Character, print_json
+from roletune.engine.lock import project_lock
+from roletune.engine.store import write_text
+from roletune.errors import ProjectError
+from roletune.llm.ledger import Ledger
+from roletune.project import SETTINGS_FILE, Project
+from roletune.verbs.profile import read_profile, read_sources
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(epilog="roletune new ada && roletune run ada")(new)
+    app.command(epilog="roletune check examples/jarvis")(check)
+    app.command(epilog="roletune clean examples/jarvis")(clean)
+    app.command(epilog="roletune cost examples/jarvis")(cost)
+
+
+def new(
+    folder: Annotated[Path, typer.Argument(help="The folder to make.")],
+    name: Annotated[str, typer.Option("--name", help="The character's name; default: the folder's.")] = "",
+) -> None:
+    """Make a character's folder: settings, a profile to fill in, one scene that shows the format."""
+    if (folder / SETTINGS_FILE).exists():
+        raise ProjectError(f"{folder / SETTINGS_FILE} exists already. Choose another folder, or edit that file.")
+    name = name or folder.resolve().name.replace("-", " ").replace("_", " ").title()
+    template = resources.files("roletune") / "cli" / "new"
+    for target in (SETTINGS_FILE, "profile.md", "questions.yaml", "dialogues/scenes.md", ".gitignore"):
+        text = template.joinpath(*target.removeprefix(".").split("/")).read_text("utf-8")
+        write_text(folder / target, text.replace("NAME", name))
+    console = Console()
+    console.print(f"Made {folder}. Now:", markup=False)
+    console.print(f"  1. write what is known into {folder / 'profile.md'}", markup=False)
+    console.print(f"  2. write or import scenes into {folder / 'dialogues'}", markup=False)
+    console.print(f"  3. roletune check {folder}", markup=False)
+
+
+def check(character: Character = Path(), as_json: AsJson = False) -> None:
+    """Read settings, profile and sources, and report every mistake; nothing is made."""
+    project = Project.open(character)
+    profile = read_profile(project)
+    read = read_sources(project, profile)
+    if not read.dialogues:
+        reasons = "; ".join(f"{row.detail}: {row.reason}" for row in read.rejections[:3]) or "the sources are empty"
+        raise ProjectError(
+            f"No dialogue of {profile.name} in the sources ({reasons}). Speakers are matched by name and aliases: "
+            f"{', '.join((profile.name, *profile.aliases))}."
+        )
+    figures = {
+        "name": profile.name,
+        "passages": len(profile.passages),
+        "dialogues": len(read.dialogues),
+        "not_read": len(read.rejections),
+        "base": project.character.base,
+        "recipe": project.recipe.name,
+    }
+    if as_json:
+        print_json(figures)
+        return
+    console = Console()
+    for key, value in figures.items():
+        console.print(f"{key.replace('_', ' '):>10}  {value}", markup=False)
+    for row in read.rejections[:5]:
+        console.print(f"  not read: {row.reason}: {row.detail}", markup=False, style="yellow")
+    console.print(f"{character / SETTINGS_FILE} is fine. Next: roletune run {character}", markup=False, style="green")
+
+
+def clean(
+    character: Character = Path(),
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+) -> None:
+    """Delete build/, which can be made again; the journal (replies, edits, chats) stays."""
+    project = Project.open(character)
+    if not project.build.is_dir():
+        typer.echo("Nothing to delete.")
+        return
+    if not yes:
+        typer.confirm(f"Delete {project.build} with its trained adapters?", abort=True)
+    with project_lock(project.build):
+        shutil.rmtree(project.build)
+    typer.echo(f"Deleted {project.build}. What models answered is still in {project.journal}.")
+
+
+def cost(character: Character = Path(), as_json: AsJson = False) -> None:
+    """What was asked of models, by stage and model: calls, tokens, seconds."""
+    project = Project.open(character)
+    with Ledger(project.journal / "ledger.sqlite") as ledger:
+        rows = ledger.bill()
+    if as_json:
+        print_json([vars(row) for row in rows])
+        return
+    table = Table(title=f"Calls of {project.character.name}")
+    for column in ("stage", "model", "calls", "prompt tokens", "completion tokens", "seconds"):
+        table.add_column(column, justify="left" if column in ("stage", "model") else "right")
+    for row in rows:
+        figures = (row.calls, row.prompt_tokens, row.completion_tokens, round(row.seconds))
+        table.add_row(row.stage, row.model, *(f"{figure:,}" for figure in figures))
+    Console().print(table)

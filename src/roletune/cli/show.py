@@ -1,0 +1,142 @@
+"""`roletune show`: what a stage made, as a person wants to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from roletune.cli.session import AsJson, Character, print_json, run_session
+from roletune.engine.store import read_records
+from roletune.errors import ProjectError
+from roletune.pipeline import STAGES
+from roletune.project import Project
+from roletune.records import Adapter, DataStatistics, Dialogue, Example, Finding, Profile, Report, Scene
+from roletune.rendering.script import render_script
+from roletune.verbs.dataset import coloured_mask, open_renderer
+from roletune.workbench import Workbench
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog="roletune show scenes examples/jarvis      roletune show dataset examples/jarvis --number 3")(
+        show
+    )
+
+
+def show(
+    stage: Annotated[str, typer.Argument(help=f"One of {', '.join(STAGES)}.")],
+    character: Character = Path(),
+    number: Annotated[int, typer.Option("--number", "-n", help="How many records to show.", min=1)] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Print what a stage made."""
+    project = Project.open(character)
+    if stage not in _SHOW:
+        raise typer.BadParameter(f"there is no stage {stage!r}; the stages are {', '.join(STAGES)}")
+    missing = [name for name in STAGES[stage].writes if not (project.build / name).exists()]
+    if missing:
+        raise ProjectError(f"{stage} was not made yet ({missing[0]} is missing). Run: roletune {stage} {character}")
+    if as_json:
+        print_json([record.model_dump(mode="json") for record in _records(project, stage)])
+    else:
+        _SHOW[stage](project, Console(), number)
+
+
+def _records(project: Project, stage: str) -> list[BaseModel]:
+    file, model = _FILES[stage]
+    path = project.build / file
+    if path.suffix == ".json":
+        return [model.model_validate_json(path.read_text("utf-8"))]
+    return list(read_records(path, model))
+
+
+def _profile(project: Project, console: Console, number: int) -> None:
+    (profile,) = read_records(project.records("profile"), Profile)
+    console.print(Panel(Text(f"{profile.description}\n{profile.style}"), title=profile.name))
+    for passage in profile.passages:
+        console.print(Text(passage.heading, "bold"), Text(passage.text), Text(passage.attribution, "dim"), sep="\n")
+        console.print()
+    for finding in read_records(project.records("lint"), Finding):
+        console.print(Text(f"{finding.severity}: {finding.check}: {finding.message}", "yellow"))
+
+
+def _scenes(project: Project, console: Console, number: int) -> None:
+    table = Table("title", "location", "background", title="New scenes", show_lines=True)
+    for scene in read_records(project.records("scenes"), Scene)[:number]:
+        table.add_row(Text(scene.title), Text(scene.location), Text(scene.background))
+    console.print(table)
+
+
+def _dialogues(stage: str) -> Callable[[Project, Console, int], None]:
+    def print_dialogues(project: Project, console: Console, number: int) -> None:
+        dialogues = read_records(project.records(stage), Dialogue)
+        for dialogue in dialogues[:number]:
+            console.print(Text(render_script(dialogue.scene, dialogue.turns)))
+        console.print(Text(f"{len(dialogues)} dialogues, from {project.records(stage)}", "dim"))
+
+    return print_dialogues
+
+
+def _dataset(project: Project, console: Console, number: int) -> None:
+    async def coloured(bench: Workbench) -> None:
+        renderer = open_renderer(bench)
+        for example in read_records(project.build / "dataset" / "train.jsonl", Example)[:number]:
+            console.print(coloured_mask(renderer.render(example.messages), renderer))
+            console.rule(Text(example.provenance.source, "dim"))
+
+    run_session(project.folder, coloured)
+    (statistics,) = _records(project, "dataset")
+    console.print_json(statistics.model_dump_json())
+
+
+def _train(project: Project, console: Console, number: int) -> None:
+    (adapter,) = _records(project, "train")
+    assert isinstance(adapter, Adapter)
+    table = Table("step", "epoch", "train loss", "validation loss", title=f"Run {adapter.run}")
+    for point in adapter.curve:
+        if point.validation_loss is not None:
+            train = f"{point.train_loss:.3f}" if point.train_loss is not None else ""
+            mark = " best" if point.step == adapter.best_step else ""
+            table.add_row(str(point.step), f"{point.epoch:.2f}", train, f"{point.validation_loss:.3f}{mark}")
+    console.print(table)
+
+
+def _report(project: Project, console: Console, number: int) -> None:
+    (report,) = _records(project, "report")
+    assert isinstance(report, Report)
+    console.print(Panel(Text(report.verdict), title=report.character))
+    for reply in report.evaluation.replies:
+        console.print(Text(reply.question, "bold"))
+        for name in ("base", "base_prompt", "adapter"):
+            console.print(Text(f"  {name:>11}  ", "dim") + Text(getattr(reply, name)))
+
+
+_FILES: dict[str, tuple[str, type[BaseModel]]] = {
+    "profile": ("profile.jsonl", Profile),
+    "scenes": ("scenes.jsonl", Scene),
+    "experiences": ("experiences.jsonl", Dialogue),
+    "protective": ("protective.jsonl", Dialogue),
+    "dataset": ("dataset/statistics.json", DataStatistics),
+    "train": ("adapter/adapter.json", Adapter),
+    "evaluate": ("report/report.json", Report),
+    "report": ("report/report.json", Report),
+}
+
+_SHOW: dict[str, Callable[[Project, Console, int], None]] = {
+    "profile": _profile,
+    "scenes": _scenes,
+    "experiences": _dialogues("experiences"),
+    "protective": _dialogues("protective"),
+    "dataset": _dataset,
+    "train": _train,
+    "evaluate": _report,
+    "report": _report,
+}

@@ -1,0 +1,83 @@
+"""`roletune run`, and one command a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from roletune.cli.session import AsJson, Character, print_json, run_session
+from roletune.pipeline import STAGES, make
+from roletune.workbench import Workbench
+
+Until = Annotated[str, typer.Option("--until", help=f"Last stage: {', '.join(STAGES)}.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(
+        "run",
+        help="Build, train, measure and report: every stage that is not up to date.",
+        epilog="roletune run examples/jarvis      roletune run examples/jarvis --until dataset",
+    )(run)
+    for stage in STAGES.values():
+        app.command(
+            stage.name,
+            help=f"{stage.about[0].upper()}{stage.about[1:]} (and make what it needs first).",
+            epilog=f"roletune {stage.name} examples/jarvis",
+        )(_command(stage.name))
+
+
+def run(character: Character = Path(), until: Until = "report", as_json: AsJson = False) -> None:
+    """Every stage up to `until`."""
+    if until not in STAGES:
+        raise typer.BadParameter(
+            f"there is no stage {until!r}; the stages are {', '.join(STAGES)}", param_hint="--until"
+        )
+    _make(character, until, as_json=as_json, again=False)
+
+
+def _command(name: str) -> Callable[..., None]:
+    def command(
+        character: Character = Path(),
+        again: Annotated[bool, typer.Option("--again", help="Make it again even if nothing has changed.")] = False,
+        as_json: AsJson = False,
+    ) -> None:
+        _make(character, name, as_json=as_json, again=again)
+
+    return command
+
+
+def _make(folder: Path, until: str, *, as_json: bool, again: bool) -> None:
+    async def work(bench: Workbench) -> list[str]:
+        ran = await make(bench, until, again=again)
+        if not as_json:
+            for line in what_next(bench, until, folder):
+                bench.progress.say(line)
+        else:
+            entries = {name: bench.manifest.entry(name) for name in STAGES}
+            made = {name: entry.model_dump(mode="json") for name, entry in entries.items() if entry}
+            print_json({"ran": ran, "stages": made})
+        return ran
+
+    run_session(folder, work, as_json=as_json)
+
+
+def what_next(bench: Workbench, until: str, folder: Path) -> list[str]:
+    """The commands that make sense now."""
+    names = list(STAGES)
+    rejected = bench.project.rejected(until)
+    lines = [f"Not kept, with reasons: {rejected}"] if rejected.is_file() and rejected.stat().st_size else []
+    if until == names[-1]:
+        return [
+            *lines,
+            "",
+            f"Report:  {bench.project.build / 'report' / 'report.html'}",
+            f"GGUF:    {(bench.project.build / 'adapter' / 'adapter.gguf').resolve()}",
+            f"Talk:    roletune chat {folder}",
+            f"Export:  roletune export {folder}",
+        ]
+    following = names[names.index(until) + 1]
+    return [*lines, f"Look at it: roletune show {until} {folder}", f"Next: roletune {following} {folder}"]

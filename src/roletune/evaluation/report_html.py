@@ -1,0 +1,116 @@
+"""The report as one HTML file: no script, no outside request, light and dark, on a phone and on a laptop.
+
+Everything a model or a source wrote is escaped; a content security policy in the page forbids scripts and requests on
+top of that. This module arranges the figures, `templates/report.html.jinja` and its parts lay them out.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from roletune.evaluation import templating
+from roletune.evaluation.plots import NARROW, WIDE, Canvas, learning_plot, paired_plot, ratio_plot
+from roletune.evaluation.replies import CONTESTANTS
+from roletune.evaluation.report import outcome_of
+from roletune.evaluation.style import NO_WARNING, shown_checks
+from roletune.records import Finding, Reply, Report
+
+RATIO = Canvas(320, 64, 10, 10, 22, 22)
+MOST_BARS = 8  # of a breakdown; the rest are summed up
+
+
+class Segment(NamedTuple):
+    """A piece of a reply, with the finding that it gave rise to, if any."""
+
+    text: str
+    finding: Finding | None = None
+
+
+class Topic(NamedTuple):
+    """The replies of one topic; `clean` of the adapter's have no warning."""
+
+    name: str
+    replies: tuple[Reply, ...]
+    clean: int
+
+
+class Bar(NamedTuple):
+    """One row of a breakdown; `share` is of all rows together."""
+
+    label: str
+    count: float
+    share: float
+
+
+def render_html(report: Report) -> str:
+    """The page as text; write it as UTF-8."""
+    return (
+        templating.html()
+        .get_template("report.html.jinja")
+        .render(
+            report=report,
+            outcome=outcome_of(report.evaluation.likelihood.adapter_vs_base_prompt),
+            plots=_plots(report),
+            topics=topics(report.evaluation.replies),
+            segments=segments,
+            style=report.evaluation.style.rates,
+            shown_checks=shown_checks(report.evaluation.style),
+            breakdown=breakdown,
+            contestants=CONTESTANTS,
+            no_warning=NO_WARNING,
+            data_url="data:application/json;base64,"
+            + base64.b64encode(report.model_dump_json(indent=2).encode()).decode(),
+        )
+    )
+
+
+def topics(replies: Sequence[Reply]) -> list[Topic]:
+    """Replies by topic, topics in the order in which they first appear."""
+    order = list(dict.fromkeys(reply.topic for reply in replies))
+    ordered = sorted(replies, key=lambda reply: order.index(reply.topic))
+    grouped = ((name, tuple(members)) for name, members in groupby(ordered, key=lambda reply: reply.topic))
+    return [Topic(name, members, sum(_clean(reply) for reply in members)) for name, members in grouped]
+
+
+def segments(text: str, findings: Sequence[Finding]) -> list[Segment]:
+    """The reply in pieces, so that what a check found can be marked; of overlapping passages the first is marked."""
+    places = []
+    for finding in findings:
+        # A reply that breaks off does so at its end; anything else is marked where it first stands.
+        find = text.rfind if finding.check == "whole_sentence" else text.find
+        start = find(finding.where) if finding.where.strip() else -1
+        if start >= 0:
+            places.append((start, start + len(finding.where), finding))
+    pieces, done = [], 0
+    for start, end, finding in sorted(places, key=lambda place: place[:2]):
+        if start < done:
+            continue
+        pieces += [Segment(text[done:start]), Segment(text[start:end], finding)]
+        done = end
+    return [piece for piece in (*pieces, Segment(text[done:])) if piece.text]
+
+
+def breakdown(counts: Mapping[str, float]) -> list[Bar]:
+    """The largest first; beyond `MOST_BARS` one bar for all the others, with an empty label."""
+    total = sum(counts.values()) or 1
+    ordered = sorted(counts.items(), key=lambda item: -item[1])
+    shown = ordered if len(ordered) <= MOST_BARS else ordered[: MOST_BARS - 1]
+    rest = sum(count for _, count in ordered[len(shown) :])
+    return [Bar(label, count, count / total) for label, count in (*shown, *([("", rest)] if rest else []))]
+
+
+def _plots(report: Report) -> dict[str, Any]:
+    likelihood, training = report.evaluation.likelihood, report.training
+    against = likelihood.adapter_vs_base_prompt
+    return {
+        "ratio": ratio_plot(against, RATIO),
+        "learning": [learning_plot(training.curve, training.best_step, canvas) for canvas in (WIDE, NARROW)],
+        "paired": [paired_plot(likelihood.lines, against, canvas) for canvas in (WIDE, NARROW)],
+    }
+
+
+def _clean(reply: Reply) -> bool:
+    return all(finding.severity != "warning" for finding in reply.findings.get("adapter", ()))

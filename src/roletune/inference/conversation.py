@@ -1,0 +1,162 @@
+"""A conversation with a character, as a value: who talks where, what was said, and what the model is given next.
+
+Pure: every step returns a new conversation, so the terminal, a server and a page in a browser can share one. Messages
+follow the grammar of `rendering.viewpoint`, made by the same functions as the training data. The prompt never exceeds
+its budget and never holds part of a message: the oldest messages are left out whole.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from roletune.errors import ProjectError, RenderError
+from roletune.records import Message, Profile, Provenance, Scene, Turn, fingerprint
+from roletune.rendering.persona import Persona
+from roletune.rendering.viewpoint import perceived, spoken
+
+Count = Callable[[Sequence[Message]], int]
+
+# What a chat template adds to a message: role, line breaks, end token. ChatML needs 5.
+_TEMPLATE_TOKENS = 8
+# Exchanges are forgotten this many at a time, so that the prompt's beginning stays the same from one turn to the next
+# and an engine's prompt cache can be used: forgetting one each time means reading the whole prompt again each time.
+_FORGOTTEN_AT_ONCE = 4
+_CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """What `persona`'s character and one `partner` said to each other in one `scene`.
+
+    Raises ProjectError if the partner bears the character's own name.
+    """
+
+    persona: Persona
+    scene: Scene
+    partner: str
+    turns: tuple[Turn, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.profile.is_me(self.partner):
+            raise ProjectError(
+                f"{self.partner!r} is the character itself. Name somebody else as the partner (chat.partner)."
+            )
+
+    @property
+    def profile(self) -> Profile:
+        """Who answers."""
+        return self.persona.profile
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """Everything said so far, as alternating `user` and `assistant` messages."""
+        return spoken(perceived(self.turns, self.profile), self.profile, (self.partner,))
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether the partner spoke last."""
+        return bool(self.turns) and not self._is_mine(self.turns[-1])
+
+    def say(self, text: str) -> Conversation:
+        """The partner says something."""
+        return self._with(self.partner, text)
+
+    def answer(self, text: str) -> Conversation:
+        """The character says something."""
+        return self._with(self.profile.name, text)
+
+    def retry(self) -> Conversation:
+        """Without the character's last answer: ready to be answered again. Unchanged if nobody has spoken to it."""
+        others = [i for i, turn in enumerate(self.turns) if not self._is_mine(turn)]
+        return replace(self, turns=self.turns[: others[-1] + 1]) if others else self
+
+    def reset(self) -> Conversation:
+        """The same scene, with nothing said yet."""
+        return replace(self, turns=())
+
+    def in_scene(self, scene: Scene | str) -> Conversation:
+        """Another scene, given whole or as its situation in words, with nothing said yet."""
+        if isinstance(scene, str):
+            scene = chat_scene(background=scene, present=(self.profile.name, self.partner))
+        return replace(self, scene=scene, turns=())
+
+    def request_messages(self, budget_tokens: int, count: Count | None = None) -> tuple[Message, ...]:
+        """The persona prompt and the recent messages that fit `budget_tokens`, beginning with one of the partner's.
+
+        Everything, if it fits. `count` gives the tokens of a list of messages (`Renderer.count`), and defaults to
+        `estimate_tokens`. Raises RenderError if the persona prompt and the last message do not fit.
+        """
+        count = count or estimate_tokens
+        system = self.persona.message(self.scene, (self.partner,))
+        messages = self.messages
+        starts = [i for i, message in enumerate(messages) if i == 0 or message.role == "user"]
+        if not starts:
+            return (system,)
+
+        def fits(start: int) -> bool:
+            return count((system, *messages[start:])) <= budget_tokens
+
+        first = bisect_left(starts, True, key=fits)
+        if first == len(starts):
+            needed = count((system, *messages[starts[-1] :]))
+            raise RenderError(
+                f"The last message and the persona prompt need {needed} tokens, and {budget_tokens} are allowed. "
+                "Shorten the message, or raise chat.context_tokens if the model has room for more."
+            )
+        return (system, *messages[starts[_settled(first, len(starts))] :])
+
+    def _with(self, speaker: str, text: str) -> Conversation:
+        turn = Turn(speaker=speaker, text=printable(text).strip())
+        return replace(self, turns=(*self.turns, turn)) if turn.text else self
+
+    def _is_mine(self, turn: Turn) -> bool:
+        return self.profile.is_me(turn.speaker)
+
+
+def _settled(first: int, exchanges: int) -> int:
+    """The exchange to begin with where `first` would fit: a later one that stays the same for some turns.
+
+    Not if that would leave less than half of what fits, where a few long messages fill the prompt.
+    """
+    settled = math.ceil(first / _FORGOTTEN_AT_ONCE) * _FORGOTTEN_AT_ONCE
+    return settled if 2 * (exchanges - settled) >= exchanges - first else first
+
+
+def chat_scene(location: str = "", background: str = "", present: Sequence[str] = ()) -> Scene:
+    """A scene for a chat, each part on one line, as a script has it; its title is taken from its words."""
+    location, background = (" ".join(printable(text).split()) for text in (location, background))
+    title = location or " ".join(background.split()[:6]).rstrip(".,;:!?") or f"Chat with {' and '.join(present)}"
+    return Scene(
+        id=fingerprint("chat", location, background, list(present)),
+        title=title,
+        location=location,
+        background=background,
+        present=tuple(present),
+        provenance=Provenance(source="chat"),
+    )
+
+
+def estimate_tokens(messages: Sequence[Message]) -> int:
+    """About how many tokens `messages` need, for want of a tokenizer: on the safe side.
+
+    Three bytes of UTF-8 a token, where English has four to five, and what a chat template adds to each message.
+    """
+    return sum(math.ceil(len(message.content.encode()) / 3) + _TEMPLATE_TOKENS for message in messages)
+
+
+def printable(text: str) -> str:
+    """`text` as it can be shown and stored: no terminal control sequences, no halves of characters."""
+    plain = _CONTROL_SEQUENCE.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(_printable(char) for char in plain)
+
+
+def _printable(char: str) -> str:
+    category = unicodedata.category(char)
+    if category == "Cs":
+        return "\N{REPLACEMENT CHARACTER}"
+    return "" if category == "Cc" and char not in "\n\t" else char

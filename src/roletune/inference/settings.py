@@ -1,0 +1,65 @@
+"""How a character talks when it is on stage: the `chat:` block of `character.yaml`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from roletune.inference.conversation import Conversation, chat_scene
+from roletune.inference.transcript import speaker_name
+from roletune.llm.request import ChatRequest, chat_messages
+from roletune.records import Message
+from roletune.rendering.persona import Persona
+
+
+class ChatSettings(BaseModel):
+    """Sampling, room for the conversation, and how it opens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    temperature: float = Field(default=0.7, ge=0, le=2, description="0 always takes the likeliest token")
+    top_p: float = Field(default=0.95, gt=0, le=1, description="share of the probability that tokens are drawn from")
+    min_p: float | None = Field(
+        default=None, ge=0, le=1, description="least probability of a token, relative to the likeliest; null: not sent"
+    )
+    repeat_penalty: float | None = Field(
+        default=None, gt=0, description="above 1 avoids repetition, a catchphrase's too; null: not sent"
+    )
+    max_tokens: int = Field(default=200, ge=1, description="length of one reply")
+    context_tokens: int = Field(
+        default=1800, ge=64, description="room for the prompt; a reply's max_tokens come on top of it"
+    )
+    partner: str = Field(default="Guest", description="whom the character believes it is talking with")
+    location: str = Field(default="", description="where the opening scene takes place")
+    background: str = Field(default="", description="the situation of the opening scene")
+    autosave: bool = Field(default=True, description="keep every chat as a script in journal/chats")
+
+    @field_validator("partner")
+    @classmethod
+    def _can_speak_in_a_script(cls, partner: str) -> str:
+        return speaker_name(partner)
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """What is sent beside the common fields, under llama.cpp's names; endpoints refuse fields they don't know."""
+        fields = {"min_p": self.min_p, "repeat_penalty": self.repeat_penalty}
+        return {name: value for name, value in fields.items() if value is not None}
+
+    def begin(self, persona: Persona) -> Conversation:
+        """The opening scene, with nothing said yet. Raises ProjectError if the partner is the character itself."""
+        present = (persona.profile.name, self.partner)
+        return Conversation(persona, chat_scene(self.location, self.background, present), self.partner)
+
+    def request(self, messages: Sequence[Message], partner: str, sample: int = 0) -> ChatRequest:
+        """`messages` with this sampling; the reply ends where the model begins to speak for the partner."""
+        return ChatRequest(
+            messages=chat_messages(messages),
+            temperature=self.temperature,
+            top_p=self.top_p,
+            max_tokens=self.max_tokens,
+            stop=(f"\n{partner}:",),
+            sample=sample,
+            extra=self.extra,
+        )

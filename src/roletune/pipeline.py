@@ -1,0 +1,73 @@
+"""The whole story on one page.
+
+    profile       what is known            -> passages, dialogues with their splits
+    scenes        passages                 -> new scenes
+    experiences   scenes                   -> dialogues, lived
+    protective    the knowledge boundary   -> dialogues that keep the character in its role
+    dataset       dialogues                -> examples, tokens with loss on the character's lines
+    train         examples                 -> an adapter (LoRA), and the same as GGUF
+    evaluate      adapter, held-out lines  -> likelihoods with intervals, replies side by side
+    report        all of it                -> report.html, report.json, report.md
+
+A stage runs if what it is made from has changed, or what it made is gone. Replies that a model gave are in the ledger,
+so there is no resume code: running again is resuming.
+"""
+
+from __future__ import annotations
+
+import time
+
+from roletune import __version__
+from roletune.engine.memory import MemoryWatch
+from roletune.engine.store import file_hash
+from roletune.records import fingerprint
+from roletune.verbs import dataset, evaluate, experiences, profile, protective, report, scenes, train
+from roletune.verbs.stage import Stage
+from roletune.workbench import Workbench
+
+STAGES: dict[str, Stage] = {
+    verb.STAGE.name: verb.STAGE for verb in (profile, scenes, experiences, protective, dataset, train, evaluate, report)
+}
+
+
+async def make(bench: Workbench, until: str = "report", *, again: bool = False) -> list[str]:
+    """Run the stages up to `until` that are not current, and return the names of those that ran.
+
+    With `again`, `until` itself runs even if it is current; what models answered before is still remembered.
+    """
+    names = list(STAGES)
+    ran = []
+    for name in names[: names.index(until) + 1]:
+        if await _make(bench, STAGES[name], forced=again and name == until):
+            ran.append(name)
+    return ran
+
+
+async def _make(bench: Workbench, stage: Stage, *, forced: bool) -> bool:
+    outputs = [bench.project.build / name for name in stage.writes]
+    inputs = fingerprint(
+        __version__,
+        [file_hash(bench.project.build / name) for name in stage.reads],
+        [edit.model_dump() for edit in bench.edits() if f"{edit.stage}.jsonl" in stage.writes],
+        _plain(stage.settings(bench)),
+    )
+    for path in bench.manifest.edited(stage.name):
+        bench.progress.say(f"{path.name} was changed since it was made")
+        forced = True  # adopts changed records as edits, and makes anything else again
+    if not forced and bench.manifest.is_current(stage.name, inputs, outputs):
+        bench.progress.say(f"{stage.name}: unchanged", style="dim")
+        return False
+    started = time.perf_counter()
+    with MemoryWatch() as memory:
+        made = await stage.make(bench)
+    seconds = time.perf_counter() - started
+    bench.manifest.record(stage.name, inputs, outputs, seconds=seconds, peak_memory_bytes=memory.peak_bytes)
+    bench.progress.say(f"{stage.name}: {made} ({seconds:.0f} s)", style="bold")
+    return True
+
+
+def _plain(value: object) -> object:
+    """Settings as JSON values, so that their fingerprint is that of their content."""
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value

@@ -1,0 +1,127 @@
+"""Stage `evaluate`: the adapter against its base model, with and without the persona prompt."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from roletune.engine.store import file_hash, read_records, write_json
+from roletune.errors import EvaluationError
+from roletune.evaluation.likelihood import measure_likelihood
+from roletune.evaluation.questions import read_questions
+from roletune.evaluation.replies import Contender, Sampling, ask_contestants
+from roletune.evaluation.style import Manner, checks_for, rate_style
+from roletune.models.dequantise import trainable_folder
+from roletune.records import Contestant, Evaluation, Example, LikelihoodReport, Message, Question, Reply
+from roletune.verbs.dataset import open_renderer
+from roletune.verbs.stage import Stage
+from roletune.workbench import Workbench
+
+
+async def evaluate_adapter(bench: Workbench) -> str:
+    """Likelihood of the held-out lines, and replies to the questions side by side."""
+    settings = bench.project.character.evaluate
+    likelihood = _likelihood(bench)
+    sampling = Sampling(settings.temperature, settings.top_p, settings.max_tokens, settings.seed)
+    manner = _manner(bench)
+    replies = await _replies(bench, manner, sampling)
+    evaluation = Evaluation(
+        likelihood=likelihood,
+        replies=tuple(replies),
+        style=rate_style(replies, checks_for(manner)),
+        sampling=asdict(sampling),
+    )
+    write_json(bench.project.build / "evaluation.json", evaluation)
+    against = likelihood.adapter_vs_base_prompt
+    return (
+        f"perplexity {likelihood.base.perplexity:.1f} base, {likelihood.base_prompt.perplexity:.1f} with prompt, "
+        f"{likelihood.adapter.perplexity:.1f} adapter; ratio {against.perplexity_ratio:.2f} "
+        f"[{against.ratio_low:.2f}, {against.ratio_high:.2f}] over {against.n_lines} lines of {against.n_scenes} scenes"
+    )
+
+
+def _likelihood(bench: Workbench) -> LikelihoodReport:
+    examples = read_records(bench.project.build / "dataset" / "test.jsonl", Example)
+    model, device = load_with_adapter(bench)
+    return measure_likelihood(
+        examples,
+        open_renderer(bench),
+        model,
+        progress=bench.progress,
+        device=device,
+        resamples=bench.project.character.evaluate.resamples,
+    )
+
+
+def load_with_adapter(bench: Workbench) -> tuple[Any, str]:
+    """The base model with the adapter in use, and the device it is on."""
+    import torch
+    from peft import PeftModel
+
+    from roletune.models.device import pick_device
+    from roletune.models.load import load_causal_lm, quiet
+
+    device = pick_device()
+    device.activate()
+    base = load_causal_lm(trainable_folder(bench.base, bench.progress), getattr(torch, device.dtype))
+    with quiet():
+        model = PeftModel.from_pretrained(base, str((bench.project.build / "adapter").resolve()))
+    return model.to(device.name), device.name
+
+
+async def _replies(bench: Workbench, manner: Manner, sampling: Sampling) -> list[Reply]:
+    persona, settings = bench.persona, bench.project.character.evaluate
+    scene = bench.scene(settings.location, settings.background, settings.partner)
+    system = persona.message(scene, [settings.partner])
+
+    def bare(question: Question) -> list[Message]:
+        return [Message(role="user", content=question.text)]
+
+    def prompted(question: Question) -> list[Message]:
+        return [system, *bare(question)]
+
+    base, adapted = bench.contestants("evaluate")
+    contenders: dict[Contestant, Contender] = {
+        "base": Contender(base, bare),
+        "base_prompt": Contender(base, prompted),
+        "adapter": Contender(adapted, prompted),
+    }
+    return await ask_contestants(_questions(bench), contenders, manner, sampling, progress=bench.progress)
+
+
+def _questions(bench: Workbench) -> list[Question]:
+    settings = bench.project.character.evaluate
+    questions = read_questions(bench.project.folder / settings.questions)
+    chosen = [question for question in questions if not settings.topics or question.topic in settings.topics]
+    if not chosen:
+        raise EvaluationError(
+            f"{settings.questions} has no question of the topics {', '.join(settings.topics)}. Its topics: "
+            f"{', '.join(sorted({question.topic for question in questions}))}."
+        )
+    return chosen
+
+
+def _manner(bench: Workbench) -> Manner:
+    profile, settings = bench.profile, bench.project.character.evaluate
+    return Manner(
+        names=(profile.name, *profile.aliases),
+        partners=(settings.partner,),
+        address=settings.address,
+        longest=settings.max_words,
+        language=profile.language,
+    )
+
+
+STAGE = Stage(
+    "evaluate",
+    "measure the adapter against the base model, with and without the persona prompt",
+    evaluate_adapter,
+    reads=("profile.jsonl", "dataset/test.jsonl", "adapter/adapter_model.safetensors", "adapter/adapter.gguf"),
+    writes=("evaluation.json",),
+    settings=lambda bench: (
+        bench.project.character.evaluate,
+        file_hash(bench.project.folder / bench.project.character.evaluate.questions),
+        bench.prompt("persona").hash,
+        bench.base.identity(),
+    ),
+)

@@ -1,0 +1,57 @@
+"""Stage `experiences`: the writer plays the new scenes out as dialogues; the quality filters decide what is kept."""
+
+from __future__ import annotations
+
+from roletune.engine.store import read_records
+from roletune.records import Dialogue, Scene
+from roletune.synthesis.experiences import write_experience
+from roletune.verbs.stage import Stage
+from roletune.verbs.writing import (
+    as_examples,
+    ask_each,
+    keep_good,
+    partners_of_all,
+    train_dialogues,
+    turned,
+    writing_settings,
+)
+from roletune.workbench import Workbench
+
+
+async def make_experiences(bench: Workbench) -> str:
+    """Ask for `per_scene` dialogues of each scene, with a partner and with examples that change from call to call."""
+    settings, profile = bench.project.character.experiences, bench.profile
+    lived = [dialogue for dialogue in train_dialogues(bench) if dialogue.purpose == "lived"]
+    examples = as_examples(lived, settings.example_turns)
+    partners = settings.partners or partners_of_all(lived, profile)
+    writer, prompt = bench.ask("writer", "experiences"), bench.prompt("experiences")
+    scenes = read_records(bench.project.records("scenes"), Scene)
+    calls = [(scene, sample) for scene in scenes for sample in range(settings.per_scene)]
+
+    async def write(call: tuple[Scene, int]) -> Dialogue:
+        scene, sample = call
+        place = int(scene.id, 16) + sample  # a function of the scene, so that adding one does not change the others
+        return await write_experience(
+            scene,
+            writer,
+            profile=profile,
+            passage=bench.passage(scene.provenance.passage),
+            prompt=prompt,
+            examples=turned(examples, place)[: settings.examples],
+            partner=partners[place % len(partners)],
+            settings=settings,
+            sample=sample,
+        )
+
+    made, failed = await ask_each(bench, "experiences", calls, write)
+    return keep_good(bench, "experiences", made, failed, settings.quality)
+
+
+STAGE = Stage(
+    "experiences",
+    "play the scenes out as dialogues with the writer",
+    make_experiences,
+    reads=("profile.jsonl", "dialogues.jsonl", "scenes.jsonl"),
+    writes=("experiences.jsonl", "experiences.rejected.jsonl"),
+    settings=lambda bench: (bench.project.character.experiences, writing_settings(bench, "experiences")),
+)

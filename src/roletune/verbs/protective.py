@@ -1,0 +1,55 @@
+"""Stage `protective`: the writer makes scenes in which somebody tries to lead the character out of its world."""
+
+from __future__ import annotations
+
+from roletune.synthesis.lures import read_lures
+from roletune.synthesis.protective import plan_lures, write_protective
+from roletune.verbs.stage import Stage
+from roletune.verbs.writing import (
+    as_examples,
+    ask_each,
+    keep_good,
+    read_dialogues_of,
+    train_dialogues,
+    turned,
+    writing_settings,
+)
+from roletune.workbench import Workbench
+
+
+async def make_protective(bench: Workbench) -> str:
+    """Ask for one dialogue a lure, after the protective dialogues of the train split as examples."""
+    settings, profile = bench.project.character.protective, bench.profile
+    train = train_dialogues(bench)
+    examples = as_examples([d for d in train if d.purpose == "protective"] or train, settings.example_turns)
+    writer, prompt = bench.ask("writer", "protective"), bench.prompt("protective")
+    lures = plan_lures(read_lures(profile.language, bench.project.prompts), settings)
+    made, failed = await ask_each(
+        bench,
+        "protective",
+        list(enumerate(lures)),
+        lambda call: write_protective(
+            call[1],
+            writer,
+            profile=profile,
+            prompt=prompt,
+            examples=turned(examples, call[0])[: settings.examples],
+            settings=settings,
+        ),
+    )
+    written = sum(dialogue.purpose == "protective" for dialogue in read_dialogues_of(bench, "dialogues"))
+    return f"{keep_good(bench, 'protective', made, failed, settings.quality)}, beside {written} in the sources"
+
+
+STAGE = Stage(
+    "protective",
+    "write scenes that try to lead the character out of its role",
+    make_protective,
+    reads=("profile.jsonl", "dialogues.jsonl"),
+    writes=("protective.jsonl", "protective.rejected.jsonl"),
+    settings=lambda bench: (
+        bench.project.character.protective,
+        read_lures(bench.project.character.language, bench.project.prompts),
+        writing_settings(bench, "protective"),
+    ),
+)

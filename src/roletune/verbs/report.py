@@ -1,0 +1,76 @@
+"""Stage `report`: everything that was measured, as a page, as JSON and as Markdown."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+from roletune.engine.store import read_records, write_json, write_text
+from roletune.evaluation.report import build_report
+from roletune.evaluation.report_html import render_html
+from roletune.evaluation.report_markdown import render_markdown
+from roletune.records import DataStatistics, Evaluation, Finding, Report, Timings
+from roletune.sources.profile import parse_profile
+from roletune.sources.text import read_text
+from roletune.verbs.stage import Stage
+from roletune.workbench import Workbench
+
+_PACKAGES = ("roletune", "torch", "transformers", "peft", "accelerate", "tokenizers", "xllamacpp", "gguf")
+
+
+async def write_report(bench: Workbench) -> str:
+    """`build/report/report.{html,json,md}`."""
+    report = collect(bench)
+    folder = bench.project.build / "report"
+    write_text(folder / "report.html", render_html(report))
+    write_text(folder / "report.md", render_markdown(report))
+    write_json(folder / "report.json", report)
+    return f"{folder / 'report.html'}"
+
+
+def collect(bench: Workbench) -> Report:
+    """The report, from the files of the stages before it."""
+    project, build = bench.project, bench.project.build
+    entries = {stage: entry for stage in MADE_BEFORE if (entry := bench.manifest.entry(stage))}
+    seconds = {stage: entry.seconds for stage, entry in entries.items()}
+    return build_report(
+        adapter=bench.adapter(),
+        data=DataStatistics.model_validate_json((build / "dataset" / "statistics.json").read_text("utf-8")),
+        evaluation=Evaluation.model_validate_json((build / "evaluation.json").read_text("utf-8")),
+        timings=Timings(stages=seconds, total_seconds=sum(seconds.values())),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions={"python": platform.python_version(), **_versions()},
+        peak_memory_bytes=max(entry.peak_memory_bytes for entry in entries.values()),
+        lint=read_records(project.records("lint"), Finding),
+        notices=notices(bench),
+    )
+
+
+def notices(bench: Workbench) -> list[str]:
+    """What must be said wherever the character is shown: that of character.yaml, and those of the profile's head."""
+    character = bench.project.character
+    text = parse_profile(read_text(bench.project.folder / character.profile), character.profile)
+    return [notice for notice in dict.fromkeys([character.notice, *text.notices]) if notice]
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+MADE_BEFORE = ("profile", "scenes", "experiences", "protective", "dataset", "train", "evaluate")
+
+STAGE = Stage(
+    "report",
+    "write the report as HTML, JSON and Markdown",
+    write_report,
+    reads=("lint.jsonl", "dataset/statistics.json", "adapter/adapter.json", "evaluation.json"),
+    writes=("report/report.html", "report/report.json", "report/report.md"),
+    settings=lambda bench: bench.project.character.notice,
+)

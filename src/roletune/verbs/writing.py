@@ -1,0 +1,90 @@
+"""What the stages share in which the writer writes: asking, examples from the train split, keeping what is good."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from roletune.engine.runner import Outcome, run
+from roletune.engine.store import read_records
+from roletune.errors import ReplyError
+from roletune.records import Dialogue, Profile, Rejection
+from roletune.rendering.script import render_turn
+from roletune.synthesis.quality import QualitySettings, judge
+from roletune.workbench import Workbench
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+async def ask_each(
+    bench: Workbench, stage: str, calls: Sequence[T], work: Callable[[T], Awaitable[R]]
+) -> tuple[list[R], list[Rejection]]:
+    """What the writer made of every call, in order, and what came back in vain.
+
+    A reply that can't be used is a rejection with its raw text. Raises any other error on purpose: an endpoint that is
+    gone must stop the stage and not empty it.
+    """
+    with bench.progress.task(f"writing {stage}", len(calls), "calls") as task:
+        outcomes = await run(calls, work, concurrency=bench.concurrency("writer"), on_done=lambda _: task.advance(1))
+    values = [outcome.value for outcome in outcomes if outcome.value is not None]
+    return values, [_rejection(stage, outcome) for outcome in outcomes if outcome.error]
+
+
+def _rejection(stage: str, outcome: Outcome[T, R]) -> Rejection:
+    if not isinstance(outcome.error, ReplyError):
+        assert outcome.error is not None
+        raise outcome.error
+    return Rejection(stage=stage, reason=str(outcome.error), record={"raw": outcome.error.raw})
+
+
+def keep_good(
+    bench: Workbench, stage: str, made: Sequence[Dialogue], failed: Sequence[Rejection], quality: QualitySettings
+) -> str:
+    """Filter what the writer made, keep and list; returns the sentence about it."""
+    profile = bench.profile
+    reasons = [judge(dialogue, profile, quality) for dialogue in made]
+    good = [dialogue for dialogue, reason in zip(made, reasons, strict=True) if not reason]
+    bad = [
+        Rejection(stage=stage, reason=reason, record=dialogue.model_dump(mode="json"))
+        for dialogue, reason in zip(made, reasons, strict=True)
+        if reason
+    ]
+    kept = bench.keep(stage, good, [*failed, *bad], Dialogue)
+    return f"{len(kept)} dialogues kept of {len(made) + len(failed)} written"
+
+
+def train_dialogues(bench: Workbench) -> list[Dialogue]:
+    """What prompts may show: the train split of the sources."""
+    return [dialogue for dialogue in read_dialogues_of(bench, "dialogues") if dialogue.split == "train"]
+
+
+def read_dialogues_of(bench: Workbench, stage: str) -> list[Dialogue]:
+    """The dialogues a stage kept."""
+    return read_records(bench.project.records(stage), Dialogue)
+
+
+def as_examples(dialogues: Sequence[Dialogue], turns: int) -> list[str]:
+    """The first spoken turns of each dialogue as a script: what the writer is shown."""
+    spoken = [[turn for turn in dialogue.turns if turn.kind == "speech"] for dialogue in dialogues]
+    return ["\n".join(render_turn(turn) for turn in lines[:turns]) for lines in spoken]
+
+
+def partners_of_all(dialogues: Sequence[Dialogue], profile: Profile) -> list[str]:
+    """Who speaks with the character, those who do so most first."""
+    count: dict[str, int] = {}
+    for dialogue in dialogues:
+        for name in {turn.speaker for turn in dialogue.turns if turn.kind == "speech"}:
+            count[name] = count.get(name, 0) + (not profile.is_me(name))
+    return sorted((name for name in count if count[name]), key=lambda name: (-count[name], name)) or ["Visitor"]
+
+
+def turned(items: Sequence[T], places: int) -> list[T]:
+    """The items, another one first for each call, so that calls see different examples."""
+    start = places % len(items) if items else 0
+    return [*items[start:], *items[:start]]
+
+
+def writing_settings(bench: Workbench, stage: str) -> tuple[str, str]:
+    """The prompt and the writer decide what is written."""
+    return bench.prompt(stage).hash, bench.ask("writer", stage).identity

@@ -1,0 +1,215 @@
+"""What the verbs of the pipeline work with: an opened project, its ledger, its models, and somebody to report to.
+
+Models are opened when first asked: a run in which every reply is remembered starts no server and needs no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+from rich.console import RenderableType
+
+from roletune.dataset.edits import apply_edits, find_edits
+from roletune.engine.manifest import Manifest
+from roletune.engine.progress import Progress
+from roletune.engine.store import append_record, file_hash, read_records, write_records
+from roletune.errors import ModelError
+from roletune.llm.client import OpenAIChatModel
+from roletune.llm.ledger import Ledger, RememberedModel
+from roletune.llm.model import ChatModel
+from roletune.llm.on_demand import OnDemandModel
+from roletune.llm.server import LocalServer
+from roletune.models.weights import Weights, resolve
+from roletune.project import Endpoint, Project
+from roletune.prompts import Prompt, load_prompt
+from roletune.records import Adapter, Edit, Passage, Profile, Provenance, Rejection, Scene, fingerprint
+from roletune.rendering.persona import Persona
+
+R = TypeVar("R", bound=BaseModel)
+
+LORA = "character"  # what the character's adapter is called on the local server
+
+
+@dataclass
+class Workbench:
+    """One run over one project. Open it with `open_workbench`."""
+
+    project: Project
+    progress: Progress
+    ledger: Ledger
+    manifest: Manifest
+    models: dict[str, ChatModel] = field(default_factory=dict)  # by role; a ScriptedModel can stand in here
+    show: Callable[[RenderableType], None] = lambda _: None  # where something is worth looking at
+    _running: tuple[Path | None, LocalServer] | None = None
+
+    # -- what is known -----------------------------------------------------------------------------------------------
+
+    @property
+    def profile(self) -> Profile:
+        """The profile that the stage `profile` made."""
+        (profile,) = read_records(self.project.records("profile"), Profile)
+        return profile
+
+    @property
+    def persona(self) -> Persona:
+        """The character's persona prompt."""
+        return Persona(self.profile, self.prompt("persona"))
+
+    def passage(self, identity: str | None) -> Passage | None:
+        """A passage of the profile by its id."""
+        return next((passage for passage in self.profile.passages if passage.id == identity), None)
+
+    def prompt(self, name: str) -> Prompt:
+        """A prompt template, the character's own if there is one."""
+        return load_prompt(name, self.project.character.language, self.project.prompts)
+
+    @cached_property
+    def base(self) -> Weights:
+        """The base model's weights."""
+        return resolve(self.project.character.base)
+
+    # -- records of a stage ------------------------------------------------------------------------------------------
+
+    def keep(self, stage: str, made: Sequence[R], rejected: Sequence[Rejection], model: type[R]) -> list[R]:
+        """Write what a stage made, with the user's edits applied; returns what is kept."""
+        self.adopt_edits(stage, model)
+        kept, dropped = apply_edits(stage, made, self.edits(), model)
+        write_records(self.made(stage), kept)
+        write_records(self.project.records(stage), kept)
+        write_records(self.project.rejected(stage), [*rejected, *dropped])
+        return kept
+
+    def adopt_edits(self, stage: str, model: type[BaseModel]) -> None:
+        """Make edits out of what somebody changed in a stage's file, so that making it again does not lose them."""
+        path, made = self.project.records(stage), self.made(stage)
+        if not path.is_file() or not made.is_file() or file_hash(path) == file_hash(made):
+            return
+        edits = find_edits(stage, read_records(made, model), read_records(path, model))
+        for edit in edits:
+            append_record(self.project.journal / "edits.jsonl", edit)
+        self.progress.say(f"{len(edits)} changes in {path.name} are kept in journal/edits.jsonl")
+
+    def edits(self) -> list[Edit]:
+        """Every decision of the user, oldest first."""
+        path = self.project.journal / "edits.jsonl"
+        return read_records(path, Edit) if path.is_file() else []
+
+    def made(self, stage: str) -> Path:
+        """A copy of what the stage wrote, to see what was changed since."""
+        return self.project.build / ".made" / f"{stage}.jsonl"
+
+    # -- models ------------------------------------------------------------------------------------------------------
+
+    def ask(self, role: str, stage: str) -> ChatModel:
+        """The model bound to a role, with every reply remembered in the ledger under `stage`."""
+        return RememberedModel(self.models.get(role) or self._bound(role), self.ledger, stage)
+
+    def concurrency(self, role: str) -> int:
+        """How many calls at a time the model of a role takes."""
+        endpoint = getattr(self.project.character.models, role)
+        return endpoint.concurrency if isinstance(endpoint, Endpoint) else LOCAL_SLOTS
+
+    def stage_models(self) -> tuple[ChatModel, ChatModel]:
+        """The base model, and the same with the character's adapter, on one local server; nothing is remembered."""
+        base = self.models.get("base") or self._local(scale=0.0)
+        return base, self.models.get("character") or self._local(scale=1.0)
+
+    def contestants(self, stage: str) -> tuple[ChatModel, ChatModel]:
+        """The same two, with every reply remembered."""
+        base, adapted = self.stage_models()
+        return RememberedModel(base, self.ledger, stage), RememberedModel(adapted, self.ledger, stage)
+
+    def scene(self, location: str, background: str, partner: str) -> Scene:
+        """A scene that is only talked in: for questions and for chat."""
+        name = self.project.character.name
+        identity = fingerprint(location, background, partner)
+        return Scene(
+            id=identity,
+            location=location,
+            background=background,
+            present=(partner, name),
+            provenance=Provenance(source=f"scene:{identity}"),
+        )
+
+    def adapter(self) -> Adapter:
+        """The adapter in use."""
+        return Adapter.model_validate_json((self.project.build / "adapter" / "adapter.json").read_text("utf-8"))
+
+    def _bound(self, role: str) -> ChatModel:
+        endpoint = getattr(self.project.character.models, role)
+        if isinstance(endpoint, Endpoint):
+            return OpenAIChatModel(
+                endpoint.url, endpoint.model, api_key_env=endpoint.key, concurrency=endpoint.concurrency
+            )
+        return self._local(scale=None)
+
+    def _local(self, scale: float | None) -> ChatModel:
+        """The embedded model; with a scale, on the server that holds the adapter."""
+        gguf = self.project.build / "adapter" / "adapter.gguf" if scale is not None else None
+        # At scale 0 the adapter changes nothing, so a retrained one keeps the base's old replies.
+        identity = fingerprint(self.base.identity(), file_hash(gguf) if gguf and scale else "")
+        name = f"{self.base.name}{'+adapter' if scale else ''}"
+
+        async def open_model() -> ChatModel:
+            server = await self._server(gguf)
+            return server.chat_model(identity, {LORA: scale or 0.0} if gguf else {})
+
+        return OnDemandModel(f"{identity} {scale}", name, open_model)
+
+    async def _server(self, adapter: Path | None) -> LocalServer:
+        """The local server with this adapter; one server at a time, since each holds the base's weights."""
+        if self._running is None or self._running[0] != adapter:
+            await self.stop_server()
+            server = LocalServer(
+                serving_gguf(self.base),
+                loras=[(LORA, adapter)] if adapter else [],
+                n_ctx=LOCAL_CONTEXT,
+                n_parallel=LOCAL_SLOTS,
+                log=self.project.build / "logs" / "server.log",
+            )
+            await server.start()
+            self._running = (adapter, server)
+        return self._running[1]
+
+    async def stop_server(self) -> None:
+        """End the local server, if one runs."""
+        running, self._running = self._running, None
+        if running:
+            await running[1].stop()
+
+
+def serving_gguf(base: Weights) -> Path:
+    """The file that the local server serves. Raises ModelError if the base is known only as a folder."""
+    if base.gguf is None:
+        raise ModelError(
+            f"{base.name} has no GGUF file, which the local server needs. Name the base by its .gguf file, or bind an "
+            "endpoint that serves it."
+        )
+    return base.gguf
+
+
+LOCAL_SLOTS = 2
+LOCAL_CONTEXT = 2048  # tokens a conversation may take on the local server
+
+
+@asynccontextmanager
+async def open_workbench(
+    project: Project,
+    progress: Progress,
+    models: dict[str, ChatModel] | None = None,
+    show: Callable[[RenderableType], None] = lambda _: None,
+) -> AsyncIterator[Workbench]:
+    """A workbench with its ledger open; its servers end with it."""
+    with Ledger(project.journal / "ledger.sqlite") as ledger:
+        manifest = Manifest(project.build / "manifest.json")
+        bench = Workbench(project, progress, ledger, manifest, dict(models or {}), show)
+        try:
+            yield bench
+        finally:
+            await bench.stop_server()
