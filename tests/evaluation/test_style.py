@@ -14,6 +14,8 @@ GOOD = [
     "It is 21:15, Ms. Potts: the car is waiting.",
     "Sir! Behind you!",
     "Two times two is 4 (four), sir.",
+    "I am JARVIS, sir, an AI created by Mr. Stark.",
+    "I told Tony: no more explosions, sir.",
 ]
 
 # check -> replies that it must notice, each with the passage that is to be marked
@@ -31,7 +33,7 @@ BAD = {
         ("Tony likes, sir:\n- cars\n- coffee.", "- cars"),
         ("**Coffee**, sir.", "**Coffee**"),
     ],
-    "whole_sentence": [("The suit, sir, is in the", "the"), ("Well, sir,", "sir,")],
+    "whole_sentence": [("The suit, sir, is in the", "sir, is in the"), ("Well, sir,", "Well, sir,")],
     "address": [("Of course. The suit is ready.", ""), ("Siren noises, everywhere.", "")],
     "emoji": [("Good morning, sir! 😀", "😀"), ("Good morning, sir :)", ":)"), ("A heart, sir ❤️.", "❤")],
     "repetition": [
@@ -44,7 +46,8 @@ BAD = {
         ("JARVIS: Of course, sir.", "JARVIS:"),
         ("User: And the suit, sir?", "User:"),
         ("Rhodey: Hello.\nHappy: Hello, sir.", "Rhodey:"),
-        ("Pepper (softly): Hello, sir.", "Pepper"),
+        ("Pepper (softly): Hello, sir.", "Pepper (softly):"),
+        ("It goes well, sir. Tony: Thanks.", "Tony:"),
     ],
     "leaves_role": [
         ("As an AI language model, I have no tastes, sir.", "AI language model"),
@@ -78,6 +81,13 @@ def test_every_check_has_examples_and_a_description():
 
 def test_a_line_that_begins_with_a_heading_is_not_somebody_elses_line():
     assert CHECKS["speaks_for_the_user"]("Status: all green, sir.", JARVIS) is None
+
+
+@pytest.mark.parametrize(
+    "reply", ["Quite so, sir. 😀", "“Ready,” he said.", "Quite so, sir! :)", "He said “quite so, sir.”"]
+)
+def test_a_sentence_may_end_in_quotes_or_with_an_emoji(reply):
+    assert CHECKS["whole_sentence"](reply, JARVIS) is None
 
 
 def test_short_answers_may_be_repeated():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from roletune.records import Difference, LossPoint, PairedLine
@@ -178,7 +179,7 @@ def _ticks(scale: Scale, about: int, *, whole: bool = False) -> tuple[Tick, ...]
     values = nice_ticks(scale.low, scale.high, max(2, about))
     if whole:
         values = [value for value in values if value == int(value)]
-    gaps = [b - a for a, b in zip(values, values[1:], strict=False)] or [1.0]
+    gaps = [b - a for a, b in pairwise(values)] or [1.0]
     decimals = max(0, -math.floor(math.log10(gaps[0]) + 1e-9))
     return tuple(Tick(scale.at(v), f"{v:,.{decimals}f}".replace("-", "−")) for v in values)
 

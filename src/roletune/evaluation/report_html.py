@@ -41,7 +41,7 @@ class Bar(NamedTuple):
     """One row of a breakdown; `share` is of all rows together."""
 
     label: str
-    count: float
+    number: float
     share: float
 
 

@@ -45,9 +45,9 @@ def figure(value: float, digits: int = 3) -> str:
     """`digits` significant digits without an exponent: 6.61, 12.3, 1,234, 0.783."""
     if value == 0:
         return "0"
-    whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
-    leading = 0 if whole else -int(f"{value:e}".split("e")[1]) - 1
-    return f"{value:,.{max(0, digits - whole + leading)}f}"
+    # The exponent after rounding: 9.999 is 10.0 in three digits, not 10.00.
+    exponent = int(f"{value:.{digits - 1}e}".split("e")[1])
+    return f"{value:,.{max(0, digits - 1 - exponent)}f}"
 
 
 def signed(value: float, digits: int = 3) -> str:
@@ -85,4 +85,4 @@ def size(value: float) -> str:
 def cell(value: str) -> str:
     """Text as it stands, for a cell of a Markdown table: no HTML, no column marks, no links, one line."""
     escaped = html_escape.escape(" ".join(value.split()), quote=False)
-    return re.sub(r"([\\`*_\[\]|~#!])", r"\\\1", escaped)
+    return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", escaped)

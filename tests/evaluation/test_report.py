@@ -1,0 +1,67 @@
+import pytest
+
+from roletune.evaluation.report import judge, outcome_of, training_report
+from roletune.records import Report
+
+from . import invented
+
+
+def test_the_report_survives_being_written_and_read():
+    report = invented.report()
+    assert Report.model_validate_json(report.model_dump_json()) == report
+
+
+def test_a_clear_win_is_called_one_with_its_interval_and_its_limits():
+    report = invented.report()
+    assert "likelier than the same model with the same prompt" in report.verdict
+    ratio = report.evaluation.likelihood.adapter_vs_base_prompt
+    assert f"{ratio.perplexity_ratio:.3f}" in report.verdict
+    assert f"{ratio.ratio_low:.3f} to {ratio.ratio_high:.3f}, 60 lines from 12 scenes" in report.verdict
+    assert "not authentic" in report.verdict
+    assert "\n" not in report.verdict
+
+
+def test_an_interval_that_includes_no_difference_is_no_evidence():
+    report = invented.report(shift=0.0)
+    assert outcome_of(report.evaluation.likelihood.adapter_vs_base_prompt) == "unclear"
+    assert "no evidence" in report.verdict
+    assert "likelier than" not in report.verdict
+
+
+def test_an_adapter_that_harms_is_told_so():
+    report = invented.report(shift=0.5)
+    assert outcome_of(report.evaluation.likelihood.adapter_vs_base_prompt) == "worse"
+    assert "made things worse" in report.verdict
+
+
+def test_few_scenes_make_the_interval_rough():
+    assert "rough" in invented.report(scenes=4, per_scene=15).verdict
+    assert "rough" in invented.report(scenes=15, per_scene=2).verdict
+    assert "rough" not in invented.report().verdict
+
+
+def test_authentic_scenes_are_not_talked_down():
+    data = invented.DATA.model_copy(update={"origins": {"authentic": 80, "generated": 10}})
+    assert "not authentic" not in invented.report(data=data).verdict
+
+
+def test_checks_that_the_adapter_fails_are_named_worst_first():
+    evaluation = invented.evaluation()
+    swapped = {**evaluation.style.rates, "adapter": evaluation.style.rates["base"]}
+    evaluation = evaluation.model_copy(update={"style": evaluation.style.model_copy(update={"rates": swapped})})
+    judgement = judge(evaluation, training_report(invented.adapter()), invented.DATA)
+    assert [check for check, _ in judgement.weak][:2] == ["address", "assistant_speak"]
+    assert judgement.unanswered == 1
+
+
+@pytest.mark.parametrize(("best", "past"), [(48, True), (60, False)])
+def test_training_past_its_best_is_mentioned(best, past):
+    training = training_report(invented.adapter(best_step=best))
+    assert judge(invented.evaluation(), training, invented.DATA).overfitted is past
+
+
+def test_everything_the_adapter_knows_of_its_training_is_in_the_report():
+    adapter = invented.adapter()
+    training = training_report(adapter)
+    assert (training.run, training.base_identity, training.data) == (adapter.run, adapter.base_identity, adapter.data)
+    assert training.curve == adapter.curve
