@@ -91,13 +91,14 @@ def open_lines(partner: str, history: Path | None, commands: Sequence[str]) -> L
 
 
 def _history(path: Path | None) -> History:
-    """The history kept at `path`; only of this chat if that can't be written."""
+    """The history kept at `path`, for its writer to read; only of this chat if that can't be written."""
     from prompt_toolkit.history import FileHistory, InMemoryHistory
 
     if path is None:
         return InMemoryHistory()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
         path.open("ab").close()
     except OSError:
         return InMemoryHistory()
