@@ -34,8 +34,24 @@ def test_an_adapter_that_harms_is_told_so():
     assert "made things worse" in report.verdict
 
 
+@pytest.mark.parametrize(
+    ("low", "value", "high", "outcome"),
+    [(-0.3, -0.2, -0.1, "better"), (-0.3, -0.1, 0.1, "unclear"), (-0.1, 0.1, 0.3, "unclear"), (0.1, 0.2, 0.3, "worse")],
+)
+def test_only_the_whole_interval_decides(low, value, high, outcome):
+    found = invented.likelihood().adapter_vs_base_prompt
+    assert outcome_of(found.model_copy(update={"ci_low": low, "difference": value, "ci_high": high})) == outcome
+
+
+def test_a_few_scenes_that_agree_prove_nothing():
+    report = invented.report(shift=-1.0, scenes=5, per_scene=20)
+    assert outcome_of(report.evaluation.likelihood.adapter_vs_base_prompt) == "unclear"
+    assert "5 held-out scenes are too few" in report.verdict
+    assert "1 held-out scene is too few" in invented.report(scenes=1).verdict
+
+
 def test_few_scenes_make_the_interval_rough():
-    assert "rough" in invented.report(scenes=4, per_scene=15).verdict
+    assert "rough" in invented.report(scenes=7, per_scene=15).verdict
     assert "rough" in invented.report(scenes=15, per_scene=2).verdict
     assert "rough" not in invented.report().verdict
 

@@ -25,6 +25,7 @@ from roletune.records import (
 )
 
 FEW_LINES, FEW_SCENES = 40, 10  # below, the interval itself is rough
+LEAST_SCENES = 6  # below, scenes that all agree could still agree by chance (sign test: 2 / 2**5 > 0.05)
 WEAK = 0.9  # a check that fewer of the adapter's replies pass is named in the verdict
 
 Outcome = Literal["better", "unclear", "worse"]
@@ -35,6 +36,7 @@ class Judgement:
     """What the figures allow to say. `weak` are the checks that too few of the adapter's replies pass."""
 
     outcome: Outcome
+    too_few: bool
     rough: bool
     clean: Rate
     clean_prompt: Rate
@@ -45,7 +47,9 @@ class Judgement:
 
 
 def outcome_of(difference: Difference) -> Outcome:
-    """Better or worse only where the whole interval is on one side of no difference."""
+    """Better or worse only where the whole interval is on one side of no difference, and scenes enough for one."""
+    if difference.n_scenes < LEAST_SCENES:
+        return "unclear"
     if difference.ci_high < 0:
         return "better"
     return "worse" if difference.ci_low > 0 else "unclear"
@@ -59,6 +63,7 @@ def judge(evaluation: Evaluation, training: TrainingReport, data: DataStatistics
     last = max((point.step for point in training.curve if point.validation_loss is not None), default=0)
     return Judgement(
         outcome=outcome_of(against),
+        too_few=against.n_scenes < LEAST_SCENES,
         rough=against.n_lines < FEW_LINES or against.n_scenes < FEW_SCENES,
         clean=rates["adapter"][NO_WARNING],
         clean_prompt=rates["base_prompt"][NO_WARNING],
