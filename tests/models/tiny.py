@@ -74,3 +74,38 @@ def gguf_tensors(hidden=64, kv=32, inner=128):
 def read_tensors(path):
     """Name -> float32 array of a GGUF file."""
     return {t.name: gguf.quants.dequantize(t.data, t.tensor_type) for t in gguf.GGUFReader(path).tensors}
+
+
+def whole_gguf(path, seed=0):
+    """A GGUF that can be loaded whole: random float32 weights, bytes as tokens, text split as SmolLM's."""
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    random = np.random.default_rng(seed)
+    tokens = ["<|endoftext|>", "<|im_end|>", *bytes_to_unicode().values(), "ĠĠ"]
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_block_count(2)
+    writer.add_context_length(128)
+    writer.add_embedding_length(64)
+    writer.add_feed_forward_length(128)
+    writer.add_head_count(4)
+    writer.add_head_count_kv(2)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_freq_base(10000.0)
+    writer.add_rope_dimension_count(16)
+    writer.add_vocab_size(len(tokens))
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("smollm")
+    writer.add_token_list(tokens)
+    writer.add_token_types([3, 3] + [1] * (len(tokens) - 2))
+    writer.add_token_merges(["Ġ Ġ"])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(1)
+    writer.add_chat_template("{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}")
+    tensors = gguf_tensors() | {"token_embd.weight": np.zeros((len(tokens), 64), dtype=np.float32)}
+    for name, zeros in tensors.items():
+        writer.add_tensor(name, random.normal(scale=0.1, size=zeros.shape).astype(np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
