@@ -1,14 +1,16 @@
 """Prompts are files: `prompts/LANGUAGE/NAME.md`, Jinja2 with undefined names refused.
 
 A file of the same name in the character's own `prompts/` folder wins. A prompt file may hold the blocks `system` and
-`user`, which become messages; a file without blocks is one text. `Prompt.hash` goes into the provenance of whatever was
-made with it. Templates run in Jinja2's sandbox, since a character's folder may come from somebody else.
+`user`, which become messages, with worked examples between them as real turns: small models follow those where they
+lose a form that is only described. A file without blocks is one text. `Prompt.hash` goes into the provenance of
+whatever was made with it. Templates run in Jinja2's sandbox, since a character's folder may come from somebody else.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -54,20 +56,29 @@ class Prompt:
         except jinja2.TemplateError as error:
             raise ProjectError(f"{self.path}: {error}. Known names: {', '.join(sorted(values))}") from error
 
-    def messages(self, **values: Any) -> tuple[Message, ...]:
-        """The blocks `system` and `user` as chat messages, empty ones left out."""
-        try:
-            context = self._template.new_context(values)
-            system = self._block("system", context)
-            user = self._block("user", context)
-        except jinja2.TemplateError as error:
-            raise ProjectError(f"{self.path}: {error}. Known names: {', '.join(sorted(values))}") from error
-        messages = (Message(role="system", content=system), Message(role="user", content=user))
+    def messages(self, shots: Sequence[Shot] = (), **values: Any) -> tuple[Message, ...]:
+        """The block `system`, then each shot as a `user` message with its answer, then `user` with `values`."""
+        messages = [Message(role="system", content=self._block("system", values))]
+        for shot in shots:
+            messages.append(Message(role="user", content=self._block("user", {**values, **shot.values})))
+            messages.append(Message(role="assistant", content=shot.answer))
+        messages.append(Message(role="user", content=self._block("user", values)))
         return tuple(message for message in messages if message.content)
 
-    def _block(self, name: str, context: jinja2.runtime.Context) -> str:
+    def _block(self, name: str, values: dict[str, Any]) -> str:
         block = self._template.blocks.get(name)
-        return "".join(block(context)).strip() if block else ""
+        try:
+            return "".join(block(self._template.new_context(values))).strip() if block else ""
+        except jinja2.TemplateError as error:
+            raise ProjectError(f"{self.path}: {error}. Known names: {', '.join(sorted(values))}") from error
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A worked example: what differs from the question's values, and the answer to it."""
+
+    answer: str
+    values: dict[str, Any] = field(default_factory=dict)
 
 
 def load_prompt(name: str, language: str = "en", folder: Path | None = None) -> Prompt:

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from roletune.errors import ReplyError
 from roletune.llm.model import ChatModel
 from roletune.llm.request import ChatReply, ChatRequest, chat_messages
-from roletune.prompts import Prompt
+from roletune.prompts import Prompt, Shot
 from roletune.records import Dialogue, Passage, Profile, Provenance, Purpose, Scene, Turn, fingerprint
-from roletune.rendering.script import parse_script
+from roletune.rendering.script import parse_script, render_turn
+from roletune.rendering.viewpoint import partners_of
 from roletune.synthesis.quality import QualitySettings
 
 
@@ -37,7 +38,7 @@ async def write_experience(
     profile: Profile,
     passage: Passage | None,
     prompt: Prompt,
-    examples: Sequence[str],
+    examples: Sequence[Dialogue],
     partner: str,
     settings: ExperienceSettings,
     sample: int = 0,
@@ -45,7 +46,13 @@ async def write_experience(
     """Ask the writer to play a scene out. Raises ReplyError if the reply holds no line of the character."""
     request = ChatRequest(
         messages=chat_messages(
-            prompt.messages(profile=profile, passage=passage, scene=scene, examples=examples, partner=partner)
+            prompt.messages(
+                as_shots(examples, profile, settings.example_turns),
+                profile=profile,
+                passage=passage,
+                scene=scene,
+                partner=partner,
+            )
         ),
         temperature=settings.temperature,
         top_p=settings.top_p,
@@ -54,6 +61,21 @@ async def write_experience(
     )
     reply = await writer.complete(request)
     return parse_experience(reply, scene, profile, provenance_of(scene.provenance, prompt, writer, reply))
+
+
+def as_shots(dialogues: Sequence[Dialogue], profile: Profile, turns: int) -> list[Shot]:
+    """Dialogues as worked examples: their scene is the question, their first `turns` spoken turns are the answer."""
+    shots = []
+    for dialogue in dialogues:
+        spoken = [turn for turn in dialogue.turns if turn.kind == "speech"][:turns]
+        values = {
+            "scene": dialogue.scene,
+            "passage": None,
+            "partner": " and ".join(partners_of(spoken, profile)),
+            "attempt": dialogue.scene.background,
+        }
+        shots.append(Shot("\n".join(render_turn(turn) for turn in spoken), values))
+    return shots
 
 
 def provenance_of(scene: Provenance, prompt: Prompt, writer: ChatModel, reply: ChatReply) -> Provenance:

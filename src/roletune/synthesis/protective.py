@@ -15,7 +15,7 @@ from roletune.llm.model import ChatModel
 from roletune.llm.request import ChatRequest, chat_messages
 from roletune.prompts import Prompt
 from roletune.records import Dialogue, Profile, Provenance, Scene, fingerprint
-from roletune.synthesis.experiences import parse_experience, provenance_of
+from roletune.synthesis.experiences import as_shots, parse_experience, provenance_of
 from roletune.synthesis.quality import QualitySettings
 
 
@@ -70,13 +70,18 @@ async def write_protective(
     *,
     profile: Profile,
     prompt: Prompt,
-    examples: Sequence[str],
+    examples: Sequence[Dialogue],
     settings: ProtectiveSettings,
 ) -> Dialogue:
     """Ask the writer for one protective dialogue. Raises ReplyError if the reply holds no line of the character."""
     request = ChatRequest(
         messages=chat_messages(
-            prompt.messages(profile=profile, lure=lure.text, partner=lure.partner, examples=examples)
+            prompt.messages(
+                as_shots(examples, profile, settings.example_turns),
+                profile=profile,
+                partner=lure.partner,
+                attempt=f"{lure.partner} {lure.text}",
+            )
         ),
         temperature=settings.temperature,
         top_p=settings.top_p,

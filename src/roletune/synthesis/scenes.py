@@ -15,9 +15,9 @@ from roletune.engine.duplicates import near_duplicates
 from roletune.errors import ReplyError
 from roletune.llm.model import ChatModel
 from roletune.llm.request import ChatReply, ChatRequest, chat_messages
-from roletune.prompts import Prompt
+from roletune.prompts import Prompt, Shot
 from roletune.records import Passage, Profile, Provenance, Rejection, Scene, SceneKind, fingerprint
-from roletune.rendering.script import ParsedScene, parse_script
+from roletune.rendering.script import ParsedScene, parse_script, render_script
 
 
 class SceneSettings(BaseModel):
@@ -68,9 +68,7 @@ async def extract_scenes(
     """Ask for scenes about one passage. Raises ReplyError if the reply holds none."""
     request = ChatRequest(
         messages=chat_messages(
-            prompt.messages(
-                profile=profile, passage=call.passage, examples=examples[: settings.examples], count=call.count, made=()
-            )
+            prompt.messages(_shots(examples, call.passage), profile=profile, passage=call.passage, count=call.count)
         ),
         temperature=settings.temperature,
         top_p=settings.top_p,
@@ -79,6 +77,13 @@ async def extract_scenes(
     )
     reply = await writer.complete(request)
     return parse_scenes(reply, call.passage, prompt, writer.name, call.count)
+
+
+def _shots(scenes: Sequence[Scene], passage: Passage) -> list[Shot]:
+    """Known scenes as worked examples; what is known is told with the question only."""
+    known = passage.model_copy(update={"text": "..."})
+    headed = [scene.model_copy(update={"time": "", "mood": "", "present": ()}) for scene in scenes]
+    return [Shot(render_script(scene, ()), {"passage": known, "count": 1}) for scene in headed]
 
 
 def parse_scenes(reply: ChatReply, passage: Passage, prompt: Prompt, model: str, count: int) -> list[Scene]:

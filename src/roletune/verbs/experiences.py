@@ -7,7 +7,6 @@ from roletune.records import Dialogue, Scene
 from roletune.synthesis.experiences import write_experience
 from roletune.verbs.stage import Stage
 from roletune.verbs.writing import (
-    as_examples,
     ask_each,
     keep_good,
     partners_of_all,
@@ -22,7 +21,6 @@ async def make_experiences(bench: Workbench) -> str:
     """Ask for `per_scene` dialogues of each scene, with a partner and with examples that change from call to call."""
     settings, profile = bench.project.character.experiences, bench.profile
     lived = [dialogue for dialogue in train_dialogues(bench) if dialogue.purpose == "lived"]
-    examples = as_examples(lived, settings.example_turns)
     partners = settings.partners or partners_of_all(lived, profile)
     writer, prompt = bench.ask("writer", "experiences"), bench.prompt("experiences")
     scenes = read_records(bench.project.records("scenes"), Scene)
@@ -37,7 +35,7 @@ async def make_experiences(bench: Workbench) -> str:
             profile=profile,
             passage=bench.passage(scene.provenance.passage),
             prompt=prompt,
-            examples=turned(examples, place)[: settings.examples],
+            examples=turned(lived, place)[: settings.examples],
             partner=partners[place % len(partners)],
             settings=settings,
             sample=sample,

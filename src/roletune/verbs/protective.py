@@ -6,7 +6,6 @@ from roletune.synthesis.lures import read_lures
 from roletune.synthesis.protective import plan_lures, write_protective
 from roletune.verbs.stage import Stage
 from roletune.verbs.writing import (
-    as_examples,
     ask_each,
     keep_good,
     read_dialogues_of,
@@ -21,7 +20,7 @@ async def make_protective(bench: Workbench) -> str:
     """Ask for one dialogue a lure, after the protective dialogues of the train split as examples."""
     settings, profile = bench.project.character.protective, bench.profile
     train = train_dialogues(bench)
-    examples = as_examples([d for d in train if d.purpose == "protective"] or train, settings.example_turns)
+    examples = [d for d in train if d.purpose == "protective"] or train
     writer, prompt = bench.ask("writer", "protective"), bench.prompt("protective")
     lures = plan_lures(read_lures(profile.language, bench.project.prompts), settings)
     made, failed = await ask_each(

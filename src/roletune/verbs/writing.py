@@ -9,7 +9,6 @@ from roletune.engine.runner import Outcome, run
 from roletune.engine.store import read_records
 from roletune.errors import ReplyError
 from roletune.records import Dialogue, Profile, Rejection
-from roletune.rendering.script import render_turn
 from roletune.synthesis.quality import QualitySettings, judge
 from roletune.workbench import Workbench
 
@@ -62,12 +61,6 @@ def train_dialogues(bench: Workbench) -> list[Dialogue]:
 def read_dialogues_of(bench: Workbench, stage: str) -> list[Dialogue]:
     """The dialogues a stage kept."""
     return read_records(bench.project.records(stage), Dialogue)
-
-
-def as_examples(dialogues: Sequence[Dialogue], turns: int) -> list[str]:
-    """The first spoken turns of each dialogue as a script: what the writer is shown."""
-    spoken = [[turn for turn in dialogue.turns if turn.kind == "speech"] for dialogue in dialogues]
-    return ["\n".join(render_turn(turn) for turn in lines[:turns]) for lines in spoken]
 
 
 def partners_of_all(dialogues: Sequence[Dialogue], profile: Profile) -> list[str]:
