@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -50,9 +49,9 @@ class Endpoint:
                 self.running -= 1
 
 
-def completion(text="Good evening, sir.", finish_reason="stop", wait=0.0):
+def completion(text="Good evening, sir.", finish_reason="stop", meanwhile=lambda: None):
     def step(handler):
-        time.sleep(wait)
+        meanwhile()
         message = {"role": "assistant", "content": text}
         answer = {
             "id": "1",
