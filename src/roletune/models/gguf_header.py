@@ -1,4 +1,4 @@
-"""Read what a GGUF file says about itself, without its weights and without the `gguf` package (20 ms, not 3 s).
+"""Read what a GGUF file says about itself, without its weights and without the `gguf` package.
 
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (versions 2 and 3, little-endian). Arrays (the
 vocabulary) are stepped over. Guarantees: nothing is allocated on the file's word; a broken file is a `ModelError`.
