@@ -45,25 +45,33 @@ async def make(bench: Workbench, until: str = "report", *, again: bool = False) 
 
 async def _make(bench: Workbench, stage: Stage, *, forced: bool) -> bool:
     outputs = [bench.project.build / name for name in stage.writes]
-    inputs = fingerprint(
-        __version__,
-        [file_hash(bench.project.build / name) for name in stage.reads],
-        [edit.model_dump() for edit in bench.edits() if f"{edit.stage}.jsonl" in stage.writes],
-        _plain(stage.settings(bench)),
-    )
+    made_from = _made_from(bench, stage)  # before it is made: what changes meanwhile makes it again
     for path in bench.manifest.edited(stage.name):
         bench.progress.say(f"{path.name} was changed since it was made")
         forced = True  # adopts changed records as edits, and makes anything else again
-    if not forced and bench.manifest.is_current(stage.name, inputs, outputs):
+    if not forced and bench.manifest.is_current(stage.name, _inputs(made_from, bench, stage), outputs):
         bench.progress.say(f"{stage.name}: unchanged", style="dim")
         return False
     started = time.perf_counter()
     with MemoryWatch() as memory:
         made = await stage.make(bench)
     seconds = time.perf_counter() - started
+    inputs = _inputs(made_from, bench, stage)  # with the edits that it adopted
     bench.manifest.record(stage.name, inputs, outputs, seconds=seconds, peak_memory_bytes=memory.peak_bytes)
     bench.progress.say(f"{stage.name}: {made} ({seconds:.0f} s)", style="bold")
     return True
+
+
+def _made_from(bench: Workbench, stage: Stage) -> str:
+    """The hash of what a stage reads and of its settings."""
+    reads = [file_hash(bench.project.build / name) for name in stage.reads]
+    return fingerprint(__version__, reads, _plain(stage.settings(bench)))
+
+
+def _inputs(made_from: str, bench: Workbench, stage: Stage) -> str:
+    """The hash of everything that decides what a stage makes: what it is made from, and the user's edits."""
+    edits = [edit.model_dump() for edit in bench.edits() if f"{edit.stage}.jsonl" in stage.writes]
+    return fingerprint(made_from, edits)
 
 
 def _plain(value: object) -> object:

@@ -19,12 +19,13 @@ from roletune.dataset.edits import apply_edits, find_edits
 from roletune.engine.manifest import Manifest
 from roletune.engine.progress import Progress
 from roletune.engine.store import append_record, file_hash, read_records, write_records
-from roletune.errors import ModelError
 from roletune.llm.client import OpenAIChatModel
 from roletune.llm.ledger import Ledger, RememberedModel
 from roletune.llm.model import ChatModel
 from roletune.llm.on_demand import OnDemandModel
 from roletune.llm.server import LocalServer
+from roletune.models.dequantise import trainable_folder
+from roletune.models.gguf_base import servable_gguf
 from roletune.models.weights import Weights, resolve
 from roletune.project import Endpoint, Project
 from roletune.prompts import Prompt, load_prompt
@@ -80,8 +81,10 @@ class Workbench:
         """Write what a stage made, with the user's edits applied; returns what is kept."""
         self.adopt_edits(stage, model)
         kept, dropped = apply_edits(stage, made, self.edits(), model)
-        write_records(self.made(stage), kept)
+        # Between the two writes the files differ; without the copy a crash there is not taken for somebody's edits.
+        self.made(stage).unlink(missing_ok=True)
         write_records(self.project.records(stage), kept)
+        write_records(self.made(stage), kept)
         write_records(self.project.rejected(stage), [*rejected, *dropped])
         return kept
 
@@ -153,8 +156,8 @@ class Workbench:
         """The embedded model; with a scale, on the server that holds the adapter."""
         gguf = self.project.build / "adapter" / "adapter.gguf" if scale is not None else None
         # At scale 0 the adapter changes nothing, so a retrained one keeps the base's old replies.
-        identity = fingerprint(self.base.identity(), file_hash(gguf) if gguf and scale else "")
-        name = f"{self.base.name}{'+adapter' if scale else ''}"
+        identity = fingerprint(self.base.identity(), "f16", file_hash(gguf) if gguf and scale else "")
+        name = f"{self.base.label}{'+adapter' if scale else ''}"  # never a path: it goes into records
 
         async def open_model() -> ChatModel:
             server = await self._server(gguf)
@@ -167,7 +170,8 @@ class Workbench:
         if self._running is None or self._running[0] != adapter:
             await self.stop_server()
             server = LocalServer(
-                serving_gguf(self.base),
+                # The very weights that are trained on: a coarser file of them answers otherwise (docs/models.md).
+                servable_gguf(self.base, trainable_folder(self.base, self.progress)),
                 loras=[(LORA, adapter)] if adapter else [],
                 n_ctx=LOCAL_CONTEXT,
                 n_parallel=LOCAL_SLOTS,
@@ -182,16 +186,6 @@ class Workbench:
         running, self._running = self._running, None
         if running:
             await running[1].stop()
-
-
-def serving_gguf(base: Weights) -> Path:
-    """The file that the local server serves. Raises ModelError if the base is known only as a folder."""
-    if base.gguf is None:
-        raise ModelError(
-            f"{base.name} has no GGUF file, which the local server needs. Name the base by its .gguf file, or bind an "
-            "endpoint that serves it."
-        )
-    return base.gguf
 
 
 LOCAL_SLOTS = 2

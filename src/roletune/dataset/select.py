@@ -33,7 +33,7 @@ def select_dialogues(
     dialogues: Sequence[Dialogue], settings: DatasetSettings
 ) -> tuple[list[Dialogue], list[Rejection]]:
     """The dialogues to train and measure on; every other one is listed with its reason."""
-    wanted = [d for d in dialogues if d.origin in settings.origins and d.purpose in settings.purposes]
+    wanted, left_out = _by_settings(dialogues, settings)
     ordered = sorted(wanted, key=lambda dialogue: _ORDER[dialogue.split])
     pairs = near_duplicates([" ".join(turn.text for turn in d.turns) for d in ordered], settings.duplicate)
     repeated = {pair.later: pair.earlier for pair in pairs}
@@ -47,9 +47,18 @@ def select_dialogues(
         )
         for later, earlier in repeated.items()
     ]
-    left_out = [dialogue for dialogue in dialogues if dialogue not in wanted]
     rejected += [
         Rejection(stage="dataset", reason="left out by the settings", record=dialogue.model_dump(mode="json"))
         for dialogue in left_out
     ]
     return kept, rejected
+
+
+def _by_settings(dialogues: Sequence[Dialogue], settings: DatasetSettings) -> tuple[list[Dialogue], list[Dialogue]]:
+    """The dialogues that the settings ask for, and the others."""
+    wanted: list[Dialogue] = []
+    left_out: list[Dialogue] = []
+    for dialogue in dialogues:
+        used = dialogue.origin in settings.origins and dialogue.purpose in settings.purposes
+        (wanted if used else left_out).append(dialogue)
+    return wanted, left_out

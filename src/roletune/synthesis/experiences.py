@@ -95,13 +95,13 @@ def parse_experience(
 
     Whatever a writer makes is train: its prompts hold train material only, and held-out data is authentic or written.
     """
-    scenes = [parsed for parsed in parse_script(reply.text).scenes if parsed.turns]
-    if not scenes:
+    scenes = parse_script(reply.text).scenes
+    played = next((scene for scene in scenes if scene.turns), None)
+    if played is None:
         raise ReplyError("no turn in the reply", reply.text)
-    turns = [turn for turn in scenes[0].turns if turn.kind != "thought" or profile.is_me(turn.speaker)]
-    if reply.finish_reason == "length":
-        turns = turns[:-1]
-    turns = [_own_name(turn, profile) for turn in turns]
+    unfinished = reply.finish_reason == "length" and played is scenes[-1]
+    whole = [turn for turn in (played.turns[:-1] if unfinished else played.turns) if turn.text]
+    turns = [_own_name(turn, profile) for turn in whole if turn.kind != "thought" or profile.is_me(turn.speaker)]
     if not any(profile.is_me(turn.speaker) and turn.kind == "speech" for turn in turns):
         raise ReplyError("no line of the character in the reply", reply.text)
     speakers = tuple(dict.fromkeys(turn.speaker for turn in turns if turn.speaker))

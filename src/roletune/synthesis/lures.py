@@ -20,10 +20,17 @@ def read_lures(language: str, folder: Path | None = None) -> dict[str, list[str]
     path = next(place for place in places if place.is_file())
     try:
         lures = yaml.safe_load(path.read_text("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ProjectError(f"{path} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from error
     except yaml.YAMLError as error:
         raise ProjectError(f"{path} is not valid YAML: {error}") from error
-    good = isinstance(lures, dict) and all(
-        isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts) for texts in lures.values()
+    good = (
+        isinstance(lures, dict)
+        and bool(lures)
+        and all(
+            isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts)
+            for texts in lures.values()
+        )
     )
     if not good:
         raise ProjectError(f"{path} must hold categories, each with a list of sentences such as 'asks for ...'.")

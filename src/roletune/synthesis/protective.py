@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from roletune.errors import ProjectError
 from roletune.llm.model import ChatModel
 from roletune.llm.request import ChatRequest, chat_messages
 from roletune.prompts import Prompt
@@ -28,7 +29,7 @@ class ProtectiveSettings(BaseModel):
     categories: tuple[str, ...] = Field(default=(), description="of lures.yaml; default: all of them")
     examples: int = Field(default=2, ge=0, description="protective dialogues of the train split shown as examples")
     example_turns: int = Field(default=6, ge=2, description="turns shown of each example")
-    partners: tuple[str, ...] = Field(default=("Visitor",), description="who tries")
+    partners: tuple[str, ...] = Field(default=("Visitor",), min_length=1, description="who tries")
     temperature: float = Field(default=0.7, ge=0)
     top_p: float = Field(default=0.95, gt=0, le=1)
     max_tokens: int = Field(default=900, ge=50)
@@ -47,7 +48,13 @@ class Lure(BaseModel):
 
 
 def plan_lures(lures: Mapping[str, Sequence[str]], settings: ProtectiveSettings) -> list[Lure]:
-    """`count` lures, the categories in turn, then their texts in turn, then the partners."""
+    """`count` lures, the categories in turn, then their texts in turn, then the partners.
+
+    Raises ProjectError for a category that has no lures: a typing mistake must not be a silent nothing.
+    """
+    unknown = [name for name in settings.categories if name not in lures]
+    if unknown:
+        raise ProjectError(f"protective.categories: no lures for {', '.join(unknown)}. There are: {', '.join(lures)}.")
     categories = [name for name in lures if not settings.categories or name in settings.categories]
     plan = []
     for number in range(settings.count if categories else 0):

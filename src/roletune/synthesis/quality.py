@@ -30,8 +30,8 @@ class QualitySettings(BaseModel):
 
 _ASSISTANT = re.compile(
     r"\b(as an? (ai|artificial intelligence)( language)? (model|assistant)|language model"
-    r"|how (can|may) i (help|assist) you|i('m| am) here to (help|assist)|(let me know|feel free) (if|to ask)"
-    r"|i (can(no|')t|am unable to) (fulfil|generate|comply))\b",
+    r"|how (can|may) i (help|assist) you|i(['’]m| am) here to (help|assist)|(let me know|feel free) (if|to ask)"
+    r"|i (can(no|['’])t|am unable to) (fulfill?|generate|comply))\b",
     re.I,
 )
 _SCENE_TALK = re.compile(r"\b(the scene|screenplay|scriptwriter|in this dialogue|fade (in|out)|cut to)\b", re.I)
@@ -81,7 +81,7 @@ def scene_talk(dialogue: Dialogue, profile: Profile, settings: QualitySettings) 
 def third_person(dialogue: Dialogue, profile: Profile, settings: QualitySettings) -> str:
     """The character speaks of itself by name in most of its turns."""
     own = [turn.text for turn in _speech(dialogue) if profile.is_me(turn.speaker)]
-    named = sum(1 for text in own if re.search(rf"\b{re.escape(profile.name)}\b", text))
+    named = sum(1 for text in own if re.search(rf"(?<!\w){re.escape(profile.name)}(?!\w)", text))
     return "the character speaks of itself by name" if named > len(own) / 2 else ""
 
 
@@ -92,12 +92,13 @@ def repetition(dialogue: Dialogue, profile: Profile, settings: QualitySettings) 
     pairs = ((a, b) for i, a in enumerate(sets) for b in sets[:i] if min(len(a), len(b)) > 3)
     if any(jaccard(a, b) >= settings.repetition for a, b in pairs):
         return "repeats itself"
-    return "goes in circles" if any(_loops(turn.text) for turn in speech) else ""
+    return "goes in circles" if any(goes_in_circles(turn.text) for turn in speech) else ""
 
 
 def cut_off(dialogue: Dialogue, profile: Profile, settings: QualitySettings) -> str:
-    """The last turn has no end."""
-    return "" if dialogue.turns[-1].text.rstrip().endswith(_END) else "cut off"
+    """The last turn has no end. An action is read only when its mark is closed, so it is whole."""
+    last = dialogue.turns[-1]
+    return "" if last.kind == "action" or last.text.rstrip().endswith(_END) else "cut off"
 
 
 FILTERS: tuple[Filter, ...] = (
@@ -116,7 +117,7 @@ def _speech(dialogue: Dialogue) -> list[Turn]:
     return [turn for turn in dialogue.turns if turn.kind == "speech"]
 
 
-def _loops(text: str) -> bool:
+def goes_in_circles(text: str) -> bool:
     """Whether some run of four words occurs three times."""
     words = text.casefold().split()
     runs = Counter(tuple(words[i : i + 4]) for i in range(len(words) - 3))

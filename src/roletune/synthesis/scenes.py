@@ -18,6 +18,7 @@ from roletune.llm.request import ChatReply, ChatRequest, chat_messages
 from roletune.prompts import Prompt, Shot
 from roletune.records import Passage, Profile, Provenance, Rejection, Scene, SceneKind, fingerprint
 from roletune.rendering.script import ParsedScene, parse_script, render_script
+from roletune.synthesis.quality import goes_in_circles
 
 
 class SceneSettings(BaseModel):
@@ -31,6 +32,7 @@ class SceneSettings(BaseModel):
     temperature: float = Field(default=0.7, ge=0, description="as Character-LLM")
     top_p: float = Field(default=0.95, gt=0, le=1, description="as Character-LLM")
     max_tokens: int = Field(default=700, ge=50)
+    max_words: int = Field(default=90, ge=5, description="of a background; a longer one tells a story")
     duplicate: float = Field(default=0.6, gt=0, le=1, description="word overlap of backgrounds that counts as the same")
 
 
@@ -111,20 +113,37 @@ def _scene(parsed: ParsedScene, provenance: Provenance) -> Scene:
 
 
 def select_scenes(
-    scenes: Sequence[Scene], known: Sequence[Scene], settings: SceneSettings
+    scenes: Sequence[Scene], known: Sequence[Scene], names: Sequence[str], settings: SceneSettings
 ) -> tuple[list[Scene], list[Rejection]]:
-    """Drop what repeats a known scene or an earlier new one; every scene is kept or listed."""
+    """Drop what is no scene of this character or repeats one; every scene is kept or listed.
+
+    `names` are those of the character's world: a scene that has none of them belongs to another story.
+    """
     every = [*known, *scenes]
     repeated = {pair.later: pair for pair in near_duplicates([scene.background for scene in every], settings.duplicate)}
     kept: list[Scene] = []
     rejected: list[Rejection] = []
     for number, scene in enumerate(scenes, len(known)):
-        if len(scene.background.split()) < 5:
-            reason, detail = "no situation", scene.background
-        elif number in repeated:
+        reason, detail = _fault(scene, names, settings), scene.background
+        if not reason and number in repeated:
             reason, detail = "near-duplicate", every[repeated[number].earlier].title
+        if reason:
+            rejected.append(
+                Rejection(stage="scenes", reason=reason, detail=detail, record=scene.model_dump(mode="json"))
+            )
         else:
             kept.append(scene)
-            continue
-        rejected.append(Rejection(stage="scenes", reason=reason, detail=detail, record=scene.model_dump(mode="json")))
     return kept, rejected
+
+
+def _fault(scene: Scene, names: Sequence[str], settings: SceneSettings) -> str:
+    """Why this is no scene to play out, '' if it is one."""
+    words = len(scene.background.split())
+    if words < 5:
+        return "no situation"
+    if words > settings.max_words:
+        return "the background runs on"
+    if goes_in_circles(scene.background):
+        return "goes in circles"
+    text = f"{scene.title} {scene.location} {scene.background}".casefold()
+    return "" if any(name.casefold() in text for name in names) else "nobody of this world is in it"

@@ -36,7 +36,9 @@ async def make_dataset(bench: Workbench) -> str:
     write_records(project.rejected("dataset"), rejected)
     stages = ("scenes", *DIALOGUE_STAGES)
     earlier = [row for stage in stages for row in read_records(project.rejected(stage), Rejection)]
-    statistics = describe(selected, sum(map(len, kept.values())), train, [*earlier, *rejected], bench.profile)
+    lived = {example.dialogue for examples in kept.values() for example in examples}
+    used = [dialogue for dialogue in selected if dialogue.id in lived]
+    statistics = describe(used, sum(map(len, kept.values())), train, [*earlier, *rejected], bench.profile)
     write_json(project.build / "dataset" / "statistics.json", statistics)
     bench.show(coloured_mask(train[0], renderer))
     counts = f"{statistics.train_dialogues} / {statistics.validation_dialogues} / {statistics.test_dialogues}"

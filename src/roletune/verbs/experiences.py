@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from roletune.engine.store import read_records
-from roletune.records import Dialogue, Scene
+from roletune.records import Dialogue, Scene, fingerprint
 from roletune.synthesis.experiences import write_experience
 from roletune.verbs.stage import Stage
 from roletune.verbs.writing import (
@@ -28,7 +28,8 @@ async def make_experiences(bench: Workbench) -> str:
 
     async def write(call: tuple[Scene, int]) -> Dialogue:
         scene, sample = call
-        place = int(scene.id, 16) + sample  # a function of the scene, so that adding one does not change the others
+        # A function of the scene, so that adding one (by hand, with any id) does not change the others.
+        place = int(fingerprint(scene.id), 16) + sample
         return await write_experience(
             scene,
             writer,

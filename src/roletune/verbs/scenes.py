@@ -13,6 +13,7 @@ async def make_scenes(bench: Workbench) -> str:
     """Ask for scenes passage by passage; near-duplicates of known scenes are dropped and listed."""
     settings, profile = bench.project.character.scenes, bench.profile
     known = [dialogue.scene for dialogue in train_dialogues(bench)]
+    names = [profile.name, *profile.aliases, *dict.fromkeys(name for scene in known for name in scene.present)]
     examples = [scene for scene in known if scene.background and scene.title]
     writer, prompt = bench.ask("writer", "scenes"), bench.prompt("scenes")
     calls = list(enumerate(plan_calls(profile.passages, settings)))
@@ -25,11 +26,11 @@ async def make_scenes(bench: Workbench) -> str:
             writer,
             profile=profile,
             prompt=prompt,
-            examples=turned(examples, call[0] * settings.examples),
+            examples=turned(examples, call[0] * settings.examples)[: settings.examples],
             settings=settings,
         ),
     )
-    chosen, rejected = select_scenes([scene for scenes in made for scene in scenes], known, settings)
+    chosen, rejected = select_scenes([scene for scenes in made for scene in scenes], known, names, settings)
     kept = bench.keep("scenes", chosen, [*failed, *rejected], Scene)
     return f"{len(kept)} new scenes kept, {settings.count} asked for"
 
