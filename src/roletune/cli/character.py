@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +16,10 @@ from roletune.engine.lock import project_lock
 from roletune.engine.store import write_text
 from roletune.errors import ProjectError
 from roletune.llm.ledger import Ledger
-from roletune.project import SETTINGS_FILE, Project
+from roletune.project import BUILT_IN_QUESTIONS, SETTINGS_FILE, Project
 from roletune.verbs.profile import read_profile, read_sources
+
+TEMPLATE = Path(__file__).parent / "new"
 
 
 def register(app: typer.Typer) -> None:
@@ -32,14 +34,20 @@ def new(
     folder: Annotated[Path, typer.Argument(help="The folder to make.")],
     name: Annotated[str, typer.Option("--name", help="The character's name; default: the folder's.")] = "",
 ) -> None:
-    """Make a character's folder: settings, a profile to fill in, one scene that shows the format."""
+    """Make a character's folder: settings, a profile to fill in, one scene that shows the format.
+
+    Files that are there already stay as they are.
+    """
     if (folder / SETTINGS_FILE).exists():
         raise ProjectError(f"{folder / SETTINGS_FILE} exists already. Choose another folder, or edit that file.")
     name = name or folder.resolve().name.replace("-", " ").replace("_", " ").title()
-    template = resources.files("roletune") / "cli" / "new"
     for target in (SETTINGS_FILE, "profile.md", "questions.yaml", "dialogues/scenes.md", ".gitignore"):
-        text = template.joinpath(*target.removeprefix(".").split("/")).read_text("utf-8")
-        write_text(folder / target, text.replace("NAME", name))
+        source = BUILT_IN_QUESTIONS if target == "questions.yaml" else TEMPLATE / target.removeprefix(".")
+        text = source.read_text("utf-8")
+        if (folder / target).exists():
+            continue  # somebody wrote it
+        quoted = json.dumps(name, ensure_ascii=False)[1:-1] if target == SETTINGS_FILE else name
+        write_text(folder / target, text.replace("NAME", quoted))
     console = Console()
     console.print(f"Made {folder}. Now:", markup=False)
     console.print(f"  1. write what is known into {folder / 'profile.md'}", markup=False)
@@ -52,12 +60,6 @@ def check(character: Character = Path(), as_json: AsJson = False) -> None:
     project = Project.open(character)
     profile = read_profile(project)
     read = read_sources(project, profile)
-    if not read.dialogues:
-        reasons = "; ".join(f"{row.detail}: {row.reason}" for row in read.rejections[:3]) or "the sources are empty"
-        raise ProjectError(
-            f"No dialogue of {profile.name} in the sources ({reasons}). Speakers are matched by name and aliases: "
-            f"{', '.join((profile.name, *profile.aliases))}."
-        )
     figures = {
         "name": profile.name,
         "passages": len(profile.passages),

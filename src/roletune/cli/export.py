@@ -37,17 +37,28 @@ def export(
         folder.mkdir(parents=True, exist_ok=True)
         for name in FILES:
             if (adapter / name).is_file():
-                shutil.copyfile(adapter / name, folder / name)
-                copied[name] = file_hash(folder / name)
+                copied[name] = _copy(adapter / name, folder / name)
         report = project.build / "report" / "report.md"
         if report.is_file():
-            shutil.copyfile(report, folder / "report.md")
-            copied["report.md"] = file_hash(folder / "report.md")
+            copied["report.md"] = _copy(report, folder / "report.md")
     except OSError as error:
-        raise ResourceError(f"{folder} can't be written: {error.strerror}. Free disk space or choose --to.") from error
+        raise ResourceError(
+            f"{folder} can't be written: {error.strerror or error}. Free disk space or choose --to."
+        ) from error
     if as_json:
         print_json({"folder": str(folder), "sha256": copied})
         return
     typer.echo(f"Wrote {', '.join(copied)} to {folder}")
     typer.echo(f"llama.cpp:  llama-server -m BASE.gguf --lora {folder / 'adapter.gguf'}")
     typer.echo(f"vLLM:       vllm serve BASE --enable-lora --max-lora-rank 64 --lora-modules NAME={folder}")
+
+
+def _copy(source: Path, target: Path) -> str:
+    """Copy a file, whole or not at all; its hash."""
+    temporary = target.with_name(f".{target.name}.new")
+    try:
+        shutil.copyfile(source, temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return file_hash(target)

@@ -6,10 +6,11 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
+from io import FileIO
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TextIO, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console, RenderableType
@@ -47,12 +48,19 @@ def run_session(folder: Path, work: Callable[[Workbench], Awaitable[T]], *, as_j
         except RoletuneError as error:
             progress.log(f"error: {error}")
             raise
+        except KeyboardInterrupt:
+            progress.log("interrupted")
+            typer.echo("\nStopped. What was finished is kept: the same command goes on from here.", err=True)
+            raise typer.Exit(130) from None
 
 
 class LoggedProgress:
-    """Progress that also writes what it is told into a log file, with the time."""
+    """Progress that also writes what it is told into a log file, with the time.
 
-    def __init__(self, progress: Progress, log: TextIO) -> None:
+    A log that can't be written (a full disk) stops nothing: what the work itself can't write says so.
+    """
+
+    def __init__(self, progress: Progress, log: FileIO) -> None:
         self._progress = progress
         self._log = log
 
@@ -68,24 +76,23 @@ class LoggedProgress:
 
     def log(self, message: str) -> None:
         """In the log only."""
-        self._log.write(f"{datetime.now():%H:%M:%S} {message}\n")
-        self._log.flush()
+        with suppress(OSError):
+            self._log.write(f"{datetime.now():%H:%M:%S} {message}\n".encode())
 
 
 @contextmanager
-def _log(folder: Path) -> Iterator[TextIO]:
+def _log(folder: Path) -> Iterator[FileIO]:
     path = folder / f"{datetime.now():%Y-%m-%d-%H%M%S}.log"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with path.open("w", encoding="utf-8") as log:
-            log.write(f"roletune {' '.join(sys.argv[1:])}\n")
-            yield log
-    except RoletuneError:
-        raise
+        log = path.open("ab", buffering=0)  # unbuffered: nothing is left to write when it is closed
+        log.write(f"roletune {' '.join(sys.argv[1:])}\n".encode())
     except OSError as error:
         raise ResourceError(
             f"{path} can't be written: {error.strerror}. Free some disk space and run again."
         ) from error
+    with log:
+        yield log
 
 
 def print_json(value: Any) -> None:

@@ -18,10 +18,12 @@ from roletune.engine.store import read_records
 from roletune.errors import ProjectError
 from roletune.pipeline import STAGES
 from roletune.project import Project
-from roletune.records import Adapter, DataStatistics, Dialogue, Example, Finding, Profile, Report, Scene
+from roletune.records import Adapter, DataStatistics, Dialogue, Evaluation, Example, Finding, Profile, Report, Scene
 from roletune.rendering.script import render_script
 from roletune.verbs.dataset import coloured_mask, open_renderer
 from roletune.workbench import Workbench
+
+CONTESTANTS = ("base", "base_prompt", "adapter")
 
 
 def register(app: typer.Typer) -> None:
@@ -109,13 +111,28 @@ def _train(project: Project, console: Console, number: int) -> None:
     console.print(table)
 
 
+def _evaluate(project: Project, console: Console, number: int) -> None:
+    (evaluation,) = _records(project, "evaluate")
+    assert isinstance(evaluation, Evaluation)
+    table = Table("", "perplexity", "lines", "tokens", title="Held-out lines")
+    for name in CONTESTANTS:
+        figures = getattr(evaluation.likelihood, name)
+        table.add_row(name, f"{figures.perplexity:.2f}", str(figures.n_lines), str(figures.n_tokens))
+    console.print(table)
+    _print_replies(evaluation, console)
+
+
 def _report(project: Project, console: Console, number: int) -> None:
     (report,) = _records(project, "report")
     assert isinstance(report, Report)
     console.print(Panel(Text(report.verdict), title=report.character))
-    for reply in report.evaluation.replies:
+    _print_replies(report.evaluation, console)
+
+
+def _print_replies(evaluation: Evaluation, console: Console) -> None:
+    for reply in evaluation.replies:
         console.print(Text(reply.question, "bold"))
-        for name in ("base", "base_prompt", "adapter"):
+        for name in CONTESTANTS:
             console.print(Text(f"  {name:>11}  ", "dim") + Text(getattr(reply, name)))
 
 
@@ -126,7 +143,7 @@ _FILES: dict[str, tuple[str, type[BaseModel]]] = {
     "protective": ("protective.jsonl", Dialogue),
     "dataset": ("dataset/statistics.json", DataStatistics),
     "train": ("adapter/adapter.json", Adapter),
-    "evaluate": ("report/report.json", Report),
+    "evaluate": ("evaluation.json", Evaluation),
     "report": ("report/report.json", Report),
 }
 
@@ -137,6 +154,6 @@ _SHOW: dict[str, Callable[[Project, Console, int], None]] = {
     "protective": _dialogues("protective"),
     "dataset": _dataset,
     "train": _train,
-    "evaluate": _report,
+    "evaluate": _evaluate,
     "report": _report,
 }

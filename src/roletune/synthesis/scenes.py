@@ -93,7 +93,10 @@ def parse_scenes(reply: ChatReply, passage: Passage, prompt: Prompt, model: str,
     provenance = Provenance(
         source=f"passage:{passage.id}", passage=passage.id, prompt=prompt.hash, model=model, request=reply.key
     )
-    parsed = [scene for scene in parse_script(reply.text).scenes if scene.headers.get("background")]
+    scenes = parse_script(reply.text).scenes
+    if reply.finish_reason == "length" and scenes and not scenes[-1].turns:
+        scenes = scenes[:-1]  # its header was not finished
+    parsed = [scene for scene in scenes if scene.headers.get("background")]
     if not parsed:
         raise ReplyError("no scene in the reply", reply.text)
     return [_scene(scene, provenance) for scene in parsed[:count]]

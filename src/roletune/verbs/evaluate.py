@@ -91,7 +91,7 @@ async def _replies(bench: Workbench, manner: Manner, sampling: Sampling) -> list
 
 def _questions(bench: Workbench) -> list[Question]:
     settings = bench.project.character.evaluate
-    questions = read_questions(bench.project.folder / settings.questions)
+    questions = read_questions(bench.project.questions)
     chosen = [question for question in questions if not settings.topics or question.topic in settings.topics]
     if not chosen:
         raise EvaluationError(
@@ -120,7 +120,7 @@ STAGE = Stage(
     writes=("evaluation.json",),
     settings=lambda bench: (
         bench.project.character.evaluate,
-        file_hash(bench.project.folder / bench.project.character.evaluate.questions),
+        file_hash(bench.project.questions),
         bench.prompt("persona").hash,
         bench.base.identity(),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from roletune.engine.store import file_hash, write_records
+from roletune.errors import ProjectError
 from roletune.project import Project, Source
 from roletune.records import Dialogue, Profile
 from roletune.sources.dialogues import ReadDialogues, read_dialogues
@@ -34,31 +35,45 @@ async def make_profile(bench: Workbench) -> str:
 def read_profile(project: Project) -> Profile:
     """The profile as settings and profile file tell it; without a description, the first passage describes."""
     character = project.character
-    text = parse_profile(read_text(project.folder / character.profile), character.profile, character.licence)
+    path = project.folder / character.profile
+    text = parse_profile(read_text(path), project.told(path), character.licence)
     fields = {name: getattr(character, name) for name in _FIELDS}
     fields["description"] = character.description or text.passages[0].text
     return Profile(**fields, passages=text.passages)
 
 
 def read_sources(project: Project, profile: Profile) -> ReadDialogues:
-    """The dialogues of every source, in order, and what in them could not be read."""
+    """The dialogues of every source, in order, and what in them could not be read.
+
+    Raises ProjectError if there are sources and the character has no dialogue in any of them.
+    """
     read = [
         read_dialogues(read_text(path), _name(project, source, path), source.origin, profile, project.character.splits)
         for source in project.character.sources
         for path in project.source_files(source)
     ]
     dialogues = tuple(dialogue for part in read for dialogue in part.dialogues)
-    return ReadDialogues(dialogues, tuple(rejection for part in read for rejection in part.rejections))
+    rejections = tuple(rejection for part in read for rejection in part.rejections)
+    if read and not dialogues:
+        reasons = "; ".join(f"{row.detail}: {row.reason}" for row in rejections[:3]) or "they are empty"
+        raise ProjectError(
+            f"No dialogue of {profile.name} in the sources ({reasons}). Speakers are matched by name and aliases: "
+            f"{', '.join((profile.name, *profile.aliases))}."
+        )
+    return ReadDialogues(dialogues, rejections)
 
 
 def _name(project: Project, source: Source, path: Path) -> str:
     """The source's id: the same on every machine, so never an absolute path."""
-    return f"{source.package}:{source.path}" if source.package else path.relative_to(project.folder).as_posix()
+    if not source.package:
+        return project.told(path)
+    inside = "" if path.name == Path(source.path).name else f"/{path.name}"
+    return f"{source.package}:{source.path}{inside}"
 
 
-def _inputs(project: Project) -> list[str]:
+def _inputs(project: Project) -> list[tuple[str, str]]:
     sources = [path for source in project.character.sources for path in project.source_files(source)]
-    return [file_hash(path) for path in [project.folder / project.character.profile, *sources]]
+    return [(path.name, file_hash(path)) for path in [project.folder / project.character.profile, *sources]]
 
 
 STAGE = Stage(

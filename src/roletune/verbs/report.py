@@ -72,5 +72,5 @@ STAGE = Stage(
     write_report,
     reads=("lint.jsonl", "dataset/statistics.json", "adapter/adapter.json", "evaluation.json"),
     writes=("report/report.html", "report/report.json", "report/report.md"),
-    settings=lambda bench: bench.project.character.notice,
+    settings=notices,
 )
