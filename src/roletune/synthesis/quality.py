@@ -25,6 +25,7 @@ class QualitySettings(BaseModel):
     min_own_turns: int = Field(default=2, ge=1, description="spoken turns of the character")
     min_words: int = Field(default=3, description="mean words of the character's turns")
     max_words: int = Field(default=90, description="words of any turn")
+    max_turns: int = Field(default=24, description="spoken turns")
     repetition: float = Field(default=0.7, description="word overlap from which two turns count as the same")
 
 
@@ -45,13 +46,15 @@ def judge(dialogue: Dialogue, profile: Profile, settings: QualitySettings) -> st
     return next((reason for check in FILTERS if (reason := check(dialogue, profile, settings))), "")
 
 
-def too_short(dialogue: Dialogue, profile: Profile, settings: QualitySettings) -> str:
-    """Fewer spoken turns than asked for, or too few by the character."""
+def wrong_number(dialogue: Dialogue, profile: Profile, settings: QualitySettings) -> str:
+    """Too few or too many spoken turns, or too few by the character."""
     speech = _speech(dialogue)
     own = [turn for turn in speech if profile.is_me(turn.speaker)]
     if len(own) < settings.min_own_turns:
         return "too few turns of the character"
-    return "too few turns" if len(speech) < settings.min_turns else ""
+    if len(speech) < settings.min_turns:
+        return "too few turns"
+    return "too many turns" if len(speech) > settings.max_turns else ""
 
 
 def monologue(dialogue: Dialogue, profile: Profile, settings: QualitySettings) -> str:
@@ -86,13 +89,23 @@ def third_person(dialogue: Dialogue, profile: Profile, settings: QualitySettings
 
 
 def repetition(dialogue: Dialogue, profile: Profile, settings: QualitySettings) -> str:
-    """Two turns that say the same, or one that goes in circles."""
+    """Turns that say the same, or one that goes in circles."""
     speech = _speech(dialogue)
+    said = Counter(" ".join(sorted(words_of(turn.text))) for turn in speech)
+    if max(said.values()) > 2:  # "Indeed." may come twice
+        return "repeats itself"
     sets = [words_of(turn.text) for turn in speech]
     pairs = ((a, b) for i, a in enumerate(sets) for b in sets[:i] if min(len(a), len(b)) > 3)
     if any(jaccard(a, b) >= settings.repetition for a, b in pairs):
         return "repeats itself"
     return "goes in circles" if any(goes_in_circles(turn.text) for turn in speech) else ""
+
+
+def one_sided(dialogue: Dialogue, profile: Profile, settings: QualitySettings) -> str:
+    """Three turns in a row by one speaker: nobody answers."""
+    speakers = [turn.speaker for turn in _speech(dialogue)]
+    runs = zip(speakers, speakers[1:], speakers[2:], strict=False)
+    return "one speaker goes on and on" if any(a == b == c for a, b, c in runs) else ""
 
 
 def cut_off(dialogue: Dialogue, profile: Profile, settings: QualitySettings) -> str:
@@ -102,13 +115,14 @@ def cut_off(dialogue: Dialogue, profile: Profile, settings: QualitySettings) -> 
 
 
 FILTERS: tuple[Filter, ...] = (
-    too_short,
+    wrong_number,
     monologue,
     wrong_length,
     assistant_speak,
     scene_talk,
     third_person,
     repetition,
+    one_sided,
     cut_off,
 )
 
