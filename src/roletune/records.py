@@ -75,7 +75,8 @@ class Profile(Record):
 
     def is_me(self, speaker: str) -> bool:
         """Whether `speaker` is this character, under any of its names, whatever the case and dots (J.A.R.V.I.S.)."""
-        return _plain(speaker) in {_plain(name) for name in (self.name, *self.aliases)}
+        plain = _plain(speaker)  # '' is nobody, who acts in stage directions
+        return plain != "" and plain in {_plain(name) for name in (self.name, *self.aliases)}
 
 
 def _plain(name: str) -> str:
