@@ -84,4 +84,6 @@ class Heard(SilentProgress):
 
 
 def workbench(folder: Path, writer=None, progress=None):
-    return open_workbench(Project.open(folder), progress or SilentProgress(), models={"writer": writer or scripted_writer()})
+    return open_workbench(
+        Project.open(folder), progress or SilentProgress(), models={"writer": writer or scripted_writer()}
+    )

@@ -160,7 +160,7 @@ def test_sources_are_named_alike_wherever_the_folder_is(tmp_path, monkeypatch):
 
 def test_sources_without_a_line_of_the_character_are_told_with_the_names_it_goes_by(tmp_path):
     project = Project.open(make_character(tmp_path, name="Ines", aliases=["Captain"]))
-    with pytest.raises(ProjectError, match="No dialogue of Ines.*no line of Ines.*Ines, Captain"):
+    with pytest.raises(ProjectError, match=r"No dialogue of Ines.*no line of Ines.*Ines, Captain"):
         read_sources(project, read_profile(project))
 
 

@@ -46,7 +46,9 @@ def test_a_record_of_another_schema_version_is_noticed():
 
 def test_an_unknown_split_or_origin_is_refused():
     with pytest.raises(ValidationError) as caught:
-        Dialogue.model_validate({"id": "1", "turns": (), "split": "dev", "origin": "found", "provenance": {"source": "x"}})
+        Dialogue.model_validate(
+            {"id": "1", "turns": (), "split": "dev", "origin": "found", "provenance": {"source": "x"}}
+        )
     assert {error["loc"][0] for error in caught.value.errors()} == {"split", "origin", "scene"}
 
 
