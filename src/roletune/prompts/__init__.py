@@ -3,7 +3,8 @@
 A file of the same name in the character's own `prompts/` folder wins. A prompt file may hold the blocks `system` and
 `user`, which become messages, with worked examples between them as real turns: small models follow those where they
 lose a form that is only described. A file without blocks is one text. `Prompt.hash` goes into the provenance of
-whatever was made with it. Templates run in Jinja2's sandbox, since a character's folder may come from somebody else.
+whatever was made with it. A character's folder may come from somebody else, so templates run in Jinja2's sandbox and
+see the fields of records, never their methods (pydantic's include one that loads pickles).
 """
 
 from __future__ import annotations
@@ -17,12 +18,23 @@ from typing import Any
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from pydantic import BaseModel
 
 from roletune.errors import ProjectError
 from roletune.records import Message
 
 BUILT_IN = Path(__file__).parent
-_ENVIRONMENT = ImmutableSandboxedEnvironment(
+_MISTAKES = (jinja2.TemplateError, TypeError, ValueError, ArithmeticError)  # of whoever wrote the template
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        if isinstance(obj, BaseModel):
+            return attr in type(obj).model_fields
+        return super().is_safe_attribute(obj, attr, value)
+
+
+_ENVIRONMENT = _Sandbox(
     undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
 )
 
@@ -51,9 +63,10 @@ class Prompt:
 
     def text(self, **values: Any) -> str:
         """The whole file, rendered and stripped. Raises ProjectError on a name the template uses and we don't have."""
+        template = self._template
         try:
-            return self._template.render(**values).strip()
-        except jinja2.TemplateError as error:
+            return template.render(**values).strip()
+        except _MISTAKES as error:
             raise ProjectError(f"{self.path}: {error}. Known names: {', '.join(sorted(values))}") from error
 
     def messages(self, shots: Sequence[Shot] = (), **values: Any) -> tuple[Message, ...]:
@@ -69,7 +82,7 @@ class Prompt:
         block = self._template.blocks.get(name)
         try:
             return "".join(block(self._template.new_context(values))).strip() if block else ""
-        except jinja2.TemplateError as error:
+        except _MISTAKES as error:
             raise ProjectError(f"{self.path}: {error}. Known names: {', '.join(sorted(values))}") from error
 
 
@@ -84,11 +97,14 @@ class Shot:
 def load_prompt(name: str, language: str = "en", folder: Path | None = None) -> Prompt:
     """Find `NAME.md` in `folder` (the character's own prompts) or among the built-in ones of `language`.
 
-    A language without built-in prompts uses the English ones. Raises ProjectError if there is none.
+    A language without built-in prompts uses the English ones. Raises ProjectError if there is none or it is no text.
     """
     places = [folder / f"{name}.md"] if folder else []
     places += [BUILT_IN / language / f"{name}.md", BUILT_IN / "en" / f"{name}.md"]
     for path in places:
         if path.is_file():
-            return Prompt(name, path, path.read_text("utf-8"))
+            try:
+                return Prompt(name, path, path.read_text("utf-8-sig"))
+            except UnicodeDecodeError as error:
+                raise ProjectError(f"{path} is not UTF-8. Save it as UTF-8.") from error
     raise ProjectError(f"There is no prompt named {name!r}. Looked in: {', '.join(str(place) for place in places)}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from roletune.prompts import Prompt
 from roletune.records import Message, Profile, Scene
+from roletune.rendering.markup import harmless
 
 
 @dataclass(frozen=True)
@@ -24,4 +25,5 @@ class Persona:
             partner=partners[0] if len(partners) == 1 else None,
             partners=tuple(partners),
         )
-        return Message(role="system", content="\n".join(line for line in text.splitlines() if line.strip()))
+        lines = (line for line in text.splitlines() if line.strip())
+        return Message(role="system", content=harmless("\n".join(lines)))

@@ -90,9 +90,7 @@ class _Reader:
         self.first_key = ""  # the scene's first header as written: where it comes again, another scene begins
         self.key: str | None = None  # the header that a following line would continue
         self.speaking: Turn | None = None  # the cue that plain text continues, across stage directions
-        self.silent: UnreadLine | None = (
-            None  # the cue's line, until its speaker says or does a thing
-        )
+        self.silent: UnreadLine | None = None  # the cue's line, until its speaker says or does a thing
         self.parts: list[str] = []  # of the header or the turn that is open
         self.verse = False  # whether the line before ended in Markdown's hard break
         self.break_before = False  # a blank line came before this one

@@ -6,12 +6,14 @@ One renderer serves training, evaluation and chat. It guarantees, and checks on 
   trained;
 * the mask covers exactly the content of the messages that carry loss and the template's own end token after each.
 
-Nothing is added to the vocabulary. A template that refuses a system message or a conversation that the assistant opens
-(Llama 2, Gemma) gets the system text as its first user message, in training and in chat alike.
+Nothing is added to the vocabulary, and no content can end a turn or begin one (see `rendering.markup`). A template that
+refuses a system message or a conversation that the assistant opens (Llama 2, Gemma) gets the system text as its first
+user message, in training and in chat alike.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,6 +22,7 @@ import jinja2
 
 from roletune.errors import RenderError
 from roletune.records import Message
+from roletune.rendering.markup import harmless, pattern_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -91,6 +94,15 @@ class Renderer:
     def _end_tokens(self) -> set[int]:
         return set(self.tokenizer.all_special_ids) | set(self.tokenizer.added_tokens_decoder)
 
+    @cached_property
+    def _special(self) -> re.Pattern[str] | None:
+        added = self.tokenizer.added_tokens_decoder.values()
+        return pattern_of([*self.tokenizer.all_special_tokens, *(str(token) for token in added if token.special)])
+
+    def _harmless(self, content: str) -> str:
+        text = harmless(content.strip())
+        return self._special.sub(r"\1 ", text) if self._special else text
+
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
@@ -103,7 +115,7 @@ class Renderer:
         return str(text)
 
     def _text(self, messages: Sequence[Message], *, cue: bool = False) -> str:
-        plain = [{"role": message.role, "content": message.content.strip()} for message in messages]
+        plain = [{"role": message.role, "content": self._harmless(message.content)} for message in messages]
         if self._folds(plain):
             plain = _fold_system(plain)
         text = self._apply(plain, cue=cue)
@@ -117,6 +129,8 @@ class Renderer:
     def _folds(self, plain: list[dict[str, str]]) -> bool:
         """Whether this template needs the system text inside the first user message, for conversations opened so."""
         opening = tuple(message["role"] for message in plain[:2])
+        if opening == ("system",):  # nobody has spoken yet: what is asked for is an opening by the assistant
+            opening = ("system", "assistant")
         if "system" not in opening:
             return False
         if opening not in self._folding:

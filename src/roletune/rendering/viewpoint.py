@@ -13,11 +13,12 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from roletune.records import Dialogue, Example, Message, Profile, Turn, fingerprint
+from roletune.rendering.markup import harmless
 from roletune.rendering.persona import Persona
 
 
 def perceived(turns: Iterable[Turn], profile: Profile, *, thoughts: bool = False) -> tuple[Turn, ...]:
-    """The turns that the character perceives: no thoughts of others, nothing said out of its hearing."""
+    """The turns that the character perceives: no thoughts of others, nothing said out of its hearing, no silence."""
 
     def reaches_me(turn: Turn) -> bool:
         mine = profile.is_me(turn.speaker)
@@ -25,7 +26,7 @@ def perceived(turns: Iterable[Turn], profile: Profile, *, thoughts: bool = False
             return mine and thoughts
         return mine or turn.audience is None or any(profile.is_me(name) for name in turn.audience)
 
-    return tuple(turn for turn in turns if reaches_me(turn))
+    return tuple(turn for turn in turns if turn.text.strip() and reaches_me(turn))
 
 
 def partners_of(turns: Iterable[Turn], profile: Profile) -> tuple[str, ...]:
@@ -39,10 +40,10 @@ def spoken(turns: Iterable[Turn], profile: Profile, partners: Sequence[str]) -> 
     messages = []
     for mine, group in groupby(turns, key=lambda turn: profile.is_me(turn.speaker)):
         if mine:
-            messages.append(Message(role="assistant", content=_own(list(group)), loss=True))
+            messages.append(Message(role="assistant", content=harmless(_own(list(group))), loss=True))
         else:
             lines = (_line(turn, labelled=len(partners) > 1) for turn in group)
-            messages.append(Message(role="user", content="\n".join(lines)))
+            messages.append(Message(role="user", content=harmless("\n".join(lines))))
     return tuple(messages)
 
 

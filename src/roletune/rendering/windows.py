@@ -20,7 +20,8 @@ def split_windows(example: Example, renderer: Renderer, max_tokens: int) -> tupl
     """
     if renderer.count(example.messages) <= max_tokens:
         return (example,)
-    system, turns = example.messages[:1], example.messages[1:]
+    told = 1 if example.messages[0].role == "system" else 0
+    system, turns = example.messages[:told], example.messages[told:]
     windows: list[Example] = []
     start = 0
     while any(message.loss for message in turns[start:]):

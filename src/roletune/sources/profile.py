@@ -1,13 +1,14 @@
 """`profile.md` -> passages.
 
-Paragraphs (blocks between blank lines) are passages; headings are not, they name the passages under them. A paragraph
-ends with its source where it has one: `[source: Wikipedia, "J.A.R.V.I.S."]`. Lines in italics before the first section
-are notices. Long paragraphs are cut at sentences, so that a passage fits a prompt.
+Paragraphs (blocks between blank lines) are passages; headings and rules are not, headings name the passages under them.
+A paragraph ends with its sources where it has any: `[source: Wikipedia, "J.A.R.V.I.S."]`. Paragraphs in italics before
+the first section are notices. Long paragraphs are cut at sentences, so that a passage fits a prompt.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from roletune.errors import SourceError
@@ -15,10 +16,10 @@ from roletune.records import Passage, fingerprint
 
 MAX_WORDS = 180
 
-_SOURCE = re.compile(r"\s*\[source:\s*(?P<source>[^\]]+)\]\s*$", re.I)
-_HEADING = re.compile(r"^(#{1,6})\s+(.+?)\s*#*$")
-_NOTICE = re.compile(r"^([*_])(?!\1)(.+)\1$", re.S)
-_SENTENCE = re.compile(r"(?<=[.!?。！？])[\"'”’)]*\s+")
+_SOURCE = re.compile(r"\s?\[source:\s*+(?P<source>[^\]]+)\]", re.I)
+_HEADING = re.compile(r"^\s*+(#{1,6})\s++(.+)$")
+_NOTICE = re.compile(r"^(?:\*([^*]+)\*|_([^_]+)_)$")
+_SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|(?<=[.!?。！？][\"'”’)])\s+")
 
 
 @dataclass(frozen=True)
@@ -38,27 +39,39 @@ def parse_profile(text: str, source: str, licence: str = "") -> ProfileText:
     title, heading = "", ""
     notices: list[str] = []
     passages: list[Passage] = []
-    for block in re.split(r"\n\s*\n", text):
-        lines = block.strip().splitlines()
-        while lines and (match := _HEADING.match(lines[0])):
-            if len(match[1]) == 1 and not title:
-                title = match[2]
-            else:
-                heading = match[2]
-            lines = lines[1:]
-        paragraph = " ".join(line.strip() for line in lines)
-        notice = _NOTICE.match(paragraph)
-        if notice and not passages:
-            notices.append(notice[2].strip())
-        elif paragraph:
-            passages += _passages(paragraph, heading, source, licence)
+    for level, block in _blocks(text):
+        notice = None if heading or passages else _NOTICE.match(block)
+        if level == 1 and not title:
+            title = block
+        elif level:
+            heading = block
+        elif notice:
+            notices.append((notice[1] or notice[2]).strip())
+        else:
+            passages += _passages(block, heading, source, licence)
     if not passages:
         raise SourceError(f"{source} holds no paragraph about the character. Write what is known, in paragraphs.")
     return ProfileText(title, tuple(notices), tuple(passages))
 
 
+def _blocks(text: str) -> Iterator[tuple[int, str]]:
+    """Headings with their level, 1 to 6, and paragraphs with level 0, each on one line."""
+    paragraph: list[str] = []
+    for line in [*text.splitlines(), ""]:
+        heading = _HEADING.match(line)
+        if paragraph and (heading or not line.strip()):
+            joined = " ".join(paragraph)
+            if re.search(r"\w", joined):  # a rule of hyphens is no paragraph
+                yield 0, joined
+            paragraph = []
+        if heading:
+            yield len(heading[1]), heading[2].rstrip(" #")
+        elif line.strip():
+            paragraph.append(line.strip())
+
+
 def _passages(paragraph: str, heading: str, source: str, licence: str) -> list[Passage]:
-    cited = _SOURCE.search(paragraph)
+    cited = [match["source"].strip() for match in _SOURCE.finditer(paragraph)]
     text = _SOURCE.sub("", paragraph)
     return [
         Passage(
@@ -66,10 +79,11 @@ def _passages(paragraph: str, heading: str, source: str, licence: str) -> list[P
             text=piece,
             heading=heading,
             source=f"{source}#{heading}" if heading else source,
-            attribution=cited["source"].strip() if cited else "",
+            attribution="; ".join(cited),
             licence=licence,
         )
         for piece in _pieces(text)
+        if piece
     ]
 
 
