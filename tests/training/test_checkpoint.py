@@ -20,6 +20,12 @@ def test_state_and_tensors_come_back_to_the_bit(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [checkpoint.FILE]
 
 
+def test_files_can_be_read_by_whom_the_umask_allows(tmp_path):
+    checkpoint.save(tmp_path, STATE, {"master": torch.zeros(1)})
+    (tmp_path / "other").touch()
+    assert (tmp_path / checkpoint.FILE).stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
 def test_no_checkpoint_is_no_error(tmp_path):
     assert checkpoint.load(tmp_path, "k") is None
 

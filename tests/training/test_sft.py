@@ -126,8 +126,8 @@ def test_training_stops_when_validation_no_longer_gets_better(run):
     assert validated[-3].step == adapter.best_step
 
 
-def test_a_loss_that_is_no_number_is_told_and_the_best_adapter_kept(run, tmp_path):
-    # NaN by way of the data is not possible; a rate at which float32 overflows is.
+def test_a_loss_that_is_no_number_is_told_with_a_cure_and_the_run_is_not_taken_for_finished(run, tmp_path):
+    # A rate at which the weights' product overflows float32.
     with pytest.raises(TrainingError, match="lower learning rate"):
         run(learning_rate=1e36, dtype="float32", evaluations_per_epoch=1, epochs=3, clip=0)
     assert not (tmp_path / "run" / "adapter.json").exists()
