@@ -38,14 +38,14 @@ WRITTEN = ("Who goes there?", "Only the night, and it never pays its rent.")
 
 
 def scene(title: str, asked: str, told: str, purpose: str = "") -> str:
-    header = f"## Scene: {title}\nLocation: the tower\nBackground: {title} is on everybody's mind, {told[:25]}\n"
+    header = f"## Scene: {title}\nLocation: the tower\nBackground: Mira thinks: {' '.join(reversed(told.split()))}\n"
     lines = [f"Olaf: {asked}", f"Mira: {told}", f"Olaf: And {title.lower()} tomorrow?", f"Mira: {told[::-1][:40]}."]
     return f"{header}{f'Purpose: {purpose}' if purpose else ''}\n" + "\n".join(lines) + "\n"
 
 
 def make_character(folder: Path, **settings: object) -> Path:
     """A character with twelve scenes, of which `splits` gives each split some."""
-    values = {"name": NAME, "splits": {"validation": 0.2, "test": 0.2, "seed": 3}, **settings}
+    values = {"name": NAME, "splits": {"validation": 0.2, "test": 0.2, "seed": 5}, **settings}
     files = {
         "character.yaml": yaml.safe_dump(values, allow_unicode=True),
         "profile.md": PROFILE,
