@@ -1,4 +1,11 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from roletune.errors import RenderError
+from roletune.records import Message
+from roletune.rendering.template import Renderer
+
 from .families import (
     ACCEPTED,
     CHATML,
@@ -12,12 +19,6 @@ from .families import (
     renderer,
     word_level,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from roletune.errors import RenderError
-from roletune.records import Message
-from roletune.rendering.template import Renderer
 
 MARKUP = (
     *SPECIAL,

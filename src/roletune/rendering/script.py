@@ -173,7 +173,7 @@ class _Reader:
         cue = BOLD_CUE.match(line) or (None if self.play else PLAIN_CUE.match(line))
         cue = cue or (CAPS_CUE.match(line) if self.break_before and not self.play else None)
         if cue:
-            self._cue(here, cue["name"], cue["manner"])
+            self._cue(here, cue["name"].replace(":", ""), cue["manner"])
         return cue is not None
 
     def _continue(self, line: str, raw: str) -> bool:

@@ -28,7 +28,7 @@ TURN = re.compile(
     rf"^(?:[-*]\s++)?(?:\*\*|__)?(?P<name>{_NAME})(?:\*\*|__)?\s*+(?:{_MANNER})?\s*+(?:\*\*|__)?\s*+:"
     r"\s*+(?:\*\*|__)?\s*+(?P<text>.*)$"
 )
-BOLD_CUE = re.compile(rf"^\*\*(?P<name>{_NAME}):?\*\*:?\s*+(?:{_MANNER})?$")
+BOLD_CUE = re.compile(rf"^\*\*(?P<name>{_NAME}(?:: & {_NAME})?+):?\*\*:?\s*+(?:{_MANNER})?$")
 PLAIN_CUE = re.compile(rf"^(?P<name>{_NAME})\s*+{_MANNER}$")
 CAPS_CUE = re.compile(r"^(?P<name>[A-Z][A-Z0-9 .'’\-]+)(?P<manner>)$")
 
