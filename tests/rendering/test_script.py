@@ -1,4 +1,5 @@
 import re
+from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -216,8 +217,8 @@ def test_every_word_is_in_a_header_a_turn_or_an_unread_line(slots):
 @given(st.text(st.sampled_from("AaB \n:*_()[]#\".,'-|0\u2028\t"), max_size=80))
 def test_any_text_is_read_without_losing_a_letter(text):
     read = "".join(all_words(parse_script(text)))
-    letters = [char for char in text if char in "ABa"]
-    assert sorted(char for char in read if char in "ABa") == sorted(letters)
+    lost = Counter(re.findall("[ABa]", text)) - Counter(read)  # a name may be there twice: of an action and a speech
+    assert not lost
 
 
 # ---------------------------------------------------------------------------------------------------------------------

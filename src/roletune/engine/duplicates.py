@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 _EXACT_BELOW = 2000  # so few texts are compared pair by pair: nothing is missed, and it takes under two seconds
 
+_UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"  # Thai to Chinese
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+(?:['’][^\W_{_UNSPACED}]+)*")
+
 
 class Duplicate(NamedTuple):
     """Text number `later` repeats text number `earlier`."""
@@ -23,8 +26,7 @@ class Duplicate(NamedTuple):
 
 def words_of(text: str) -> frozenset[str]:
     """Its lower-case words; a text of a script without spaces counts by character."""
-    words = re.findall(r"[a-z0-9']+|[^\W\da-z_]", text.casefold())
-    return frozenset(words)
+    return frozenset(_WORD.findall(text.casefold()))
 
 
 def jaccard(a: frozenset[str], b: frozenset[str]) -> float:

@@ -48,7 +48,7 @@ def read_dialogues(text: str, source: str, origin: Origin, profile: Profile, spl
     ]
     for scene in script.scenes:
         dialogue = _dialogue(scene, source, origin, profile, splits)
-        reason = _reason(dialogue, profile)
+        reason = _unknown_header(scene) or _reason(dialogue, profile)
         if reason:
             where = f"{source}:{scene.line} {scene.title}"
             record = dialogue.model_dump(mode="json")
@@ -56,6 +56,15 @@ def read_dialogues(text: str, source: str, origin: Origin, profile: Profile, spl
         else:
             dialogues.append(dialogue)
     return ReadDialogues(tuple(dialogues), tuple(rejections))
+
+
+def _unknown_header(parsed: ParsedScene) -> str:
+    """A typing mistake in a header must not be a silent default."""
+    for key, known in (("type", get_args(SceneKind)), ("purpose", get_args(Purpose))):
+        value = parsed.headers.get(key, "").casefold()
+        if value and value not in known:
+            return f"{key.capitalize()}: {value!r} is none of {', '.join(known)}"
+    return ""
 
 
 def _reason(dialogue: Dialogue, profile: Profile) -> str:
@@ -66,7 +75,8 @@ def _reason(dialogue: Dialogue, profile: Profile) -> str:
 
 
 def _dialogue(parsed: ParsedScene, source: str, origin: Origin, profile: Profile, splits: SplitSettings) -> Dialogue:
-    item = f"{source}#{_slug(parsed.title) or parsed.line}"
+    # A scene without a title is known by what is said in it, so that it stays what it is when others are added.
+    item = f"{source}#{_slug(parsed.title) or fingerprint([turn.text for turn in parsed.turns], length=8)}"
     provenance = Provenance(source=item)
     turns = perceive([_named(turn, profile) for turn in parsed.turns])
     headers = parsed.headers
