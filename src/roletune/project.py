@@ -30,6 +30,7 @@ from roletune.synthesis.scenes import SceneSettings
 from roletune.training.recipe import Recipe, load_recipe
 
 SETTINGS_FILE = "character.yaml"
+DEFAULT_BASE = "smollm2-135m-instruct"  # comes in a package (models.weights)
 BUILT_IN_QUESTIONS = BUILT_IN / "en" / "questions.yaml"
 
 
@@ -88,7 +89,7 @@ class CharacterFile(Settings):
     boundary: KnowledgeBoundary = KnowledgeBoundary()
     profile: str = Field(default="profile.md", description="file with what is known")
     sources: tuple[Source, ...] = (Source(path="dialogues"),)
-    base: str = Field(default="smollm2-135m-instruct", description="model to train: packaged name, path, or hub id")
+    base: str = Field(default="", description="model to train: packaged name, path, or hub id; default: the recipe's")
     models: ModelBindings = ModelBindings()
     splits: SplitSettings = SplitSettings()
     scenes: SceneSettings = SceneSettings()
@@ -152,6 +153,12 @@ class Project:
         settings = self.character.train
         own = self.folder / settings.recipe
         return load_recipe(own if own.is_file() else settings.recipe, settings.overrides)
+
+    @property
+    def base(self) -> str:
+        """The base model: the character's choice, else the recipe's, else the packaged one; paths count from here."""
+        name = self.character.base or self.recipe.base or DEFAULT_BASE
+        return str(self.folder / name) if name.endswith(".gguf") or name.startswith(("./", "../")) else name
 
     def source_files(self, source: Source) -> list[Path]:
         """The files of a source, in order. Raises SourceError if there are none."""

@@ -73,7 +73,7 @@ class Workbench:
     @cached_property
     def base(self) -> Weights:
         """The base model's weights."""
-        return resolve(self.project.character.base)
+        return resolve(self.project.base)
 
     # -- records of a stage ------------------------------------------------------------------------------------------
 
@@ -169,15 +169,16 @@ class Workbench:
         """The local server with this adapter; one server at a time, since each holds the base's weights."""
         if self._running is None or self._running[0] != adapter:
             await self.stop_server()
+            chat = self.project.character.chat
             server = LocalServer(
                 # The very weights that are trained on: a coarser file of them answers otherwise (docs/models.md).
                 servable_gguf(self.base, trainable_folder(self.base, self.progress)),
                 loras=[(LORA, adapter)] if adapter else [],
-                n_ctx=LOCAL_CONTEXT,
+                n_ctx=max(LOCAL_CONTEXT, chat.context_tokens + chat.max_tokens),
                 n_parallel=LOCAL_SLOTS,
                 log=self.project.build / "logs" / "server.log",
             )
-            await server.start()
+            await server.start(self.progress)
             self._running = (adapter, server)
         return self._running[1]
 
@@ -189,7 +190,7 @@ class Workbench:
 
 
 LOCAL_SLOTS = 2
-LOCAL_CONTEXT = 2048  # tokens a conversation may take on the local server
+LOCAL_CONTEXT = 2048  # tokens a conversation may take on the local server, at least
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ was finished. `--help` imports no torch.
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -45,6 +46,8 @@ for module in (character, stages, show, talk, export, models):
 
 def main() -> None:
     """The entry point `roletune`."""
+    # Before torch is loaded: threads that spin while they wait for each other cost most of the speed on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         app()
     except RoletuneError as error:

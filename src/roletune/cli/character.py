@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from roletune.cli.session import AsJson, Character, print_json
+from roletune.dataset.build import SPLITS
 from roletune.engine.lock import project_lock
 from roletune.engine.store import write_text
 from roletune.errors import ProjectError
@@ -65,7 +67,8 @@ def check(character: Character = Path(), as_json: AsJson = False) -> None:
         "passages": len(profile.passages),
         "dialogues": len(read.dialogues),
         "not_read": len(read.rejections),
-        "base": project.character.base,
+        "splits": dict(Counter(dialogue.split for dialogue in read.dialogues)),
+        "base": project.base,
         "recipe": project.recipe.name,
     }
     if as_json:
@@ -76,6 +79,14 @@ def check(character: Character = Path(), as_json: AsJson = False) -> None:
         console.print(f"{key.replace('_', ' '):>10}  {value}", markup=False)
     for row in read.rejections[:5]:
         console.print(f"  not read: {row.reason}: {row.detail}", markup=False, style="yellow")
+    empty = [split for split in SPLITS if split not in figures["splits"]]
+    if empty:
+        console.print(
+            f"No dialogue falls into {' and '.join(empty)}, so nothing can be measured yet: training needs all three. "
+            "Write more scenes (a dozen is a beginning), or try another seed under splits.",
+            style="yellow",
+        )
+        return
     console.print(f"{character / SETTINGS_FILE} is fine. Next: roletune run {character}", markup=False, style="green")
 
 

@@ -11,7 +11,11 @@ import typer
 from roletune.cli.session import AsJson, Character, print_json
 from roletune.engine.store import file_hash
 from roletune.errors import ProjectError, ResourceError
+from roletune.models.dequantise import trainable_folder
+from roletune.models.gguf_base import servable_gguf
+from roletune.models.weights import resolve
 from roletune.project import Project
+from roletune.records import Adapter
 
 FILES = ("adapter_model.safetensors", "adapter_config.json", "adapter.json", "README.md", "adapter.gguf")
 
@@ -49,8 +53,14 @@ def export(
         print_json({"folder": str(folder), "sha256": copied})
         return
     typer.echo(f"Wrote {', '.join(copied)} to {folder}")
-    typer.echo(f"llama.cpp:  llama-server -m BASE.gguf --lora {folder / 'adapter.gguf'}")
-    typer.echo(f"vLLM:       vllm serve BASE --enable-lora --max-lora-rank 64 --lora-modules NAME={folder}")
+    record = Adapter.model_validate_json((adapter / "adapter.json").read_text("utf-8"))
+    name, rank = project.folder.resolve().name, record.recipe["rank"]
+    weights = resolve(project.base)
+    base = servable_gguf(weights, trainable_folder(weights)) if weights.gguf else "BASE.gguf"
+    typer.echo(f"llama.cpp:  llama-server -m {base} --lora {folder / 'adapter.gguf'}")
+    typer.echo(
+        f"vLLM:       vllm serve {record.base} --enable-lora --max-lora-rank {rank} --lora-modules {name}={folder}"
+    )
 
 
 def _copy(source: Path, target: Path) -> str:

@@ -68,8 +68,8 @@ def _make(folder: Path, until: str, *, as_json: bool, again: bool) -> None:
 def what_next(bench: Workbench, until: str, folder: Path) -> list[str]:
     """The commands that make sense now."""
     names = list(STAGES)
-    rejected = bench.project.rejected(until)
-    lines = [f"Not kept, with reasons: {rejected}"] if rejected.is_file() and rejected.stat().st_size else []
+    lists = [bench.project.build / name for name in STAGES[until].writes if name.endswith(".rejected.jsonl")]
+    lines = [f"Not kept, with reasons: {path}" for path in lists if path.is_file() and path.stat().st_size]
     if until == names[-1]:
         return [
             *lines,

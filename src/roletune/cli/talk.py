@@ -34,6 +34,7 @@ def chat(
     if not (project.build / "adapter" / "adapter.gguf").is_file():
         raise ProjectError(f"{project.character.name} was not trained yet. Run: roletune run {character}")
     console, settings = Console(), project.character.chat
+    notes = console if console.is_terminal else Console(stderr=True)  # into a pipe go the replies only
 
     async def session() -> None:
         async with open_workbench(project, RichProgress(Console(stderr=True))) as bench:
@@ -45,7 +46,8 @@ def chat(
                 settings=settings,
                 folder=project.journal / "chats",
                 notice=" ".join(notices(bench)[:1]),
-                history=project.journal / "chat-history",
+                history=project.journal / "chats" / ".history",
+                notes=notes,
             )
 
     asyncio.run(session())
