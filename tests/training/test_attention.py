@@ -47,3 +47,13 @@ def test_a_later_token_never_changes_an_earlier_output():
     after = SegmentAttention.apply(query, key, value, (40,), 0.25)
     assert torch.equal(before[:, :20], after[:, :20])
     assert not torch.equal(before[:, 20:], after[:, 20:])
+
+
+def test_tokens_behind_the_last_sequence_are_zero_and_get_no_gradient():
+    query, key, value = inputs = tensors(20, 4, 2)
+    output = SegmentAttention.apply(query, key, value, (9, 5), 0.25)
+    alone = reference(*(x[:, :, :14] for x in inputs), (9, 5), 0.25)
+    torch.testing.assert_close(output[:, :14], alone)
+    assert output[:, 14:].eq(0).all()
+    for grad in torch.autograd.grad(output.pow(2).sum(), inputs):
+        assert grad[:, :, 14:].eq(0).all()

@@ -3,7 +3,8 @@
 Registered with transformers under `NAME`; the lengths of the sequences arrive as the forward's keyword `lengths`, so
 nothing is global. Each sequence is worked through in blocks of query rows, each against the keys up to its own end:
 products of plain matrices, which CPUs do many times faster than torch's own backward of attention. Grouped-query heads
-are taken together, so that no key or value is repeated.
+are taken together, so that no key or value is repeated. Sequences are padded to whole blocks in here: oneDNN compiles a
+kernel for every new shape of a product (about 5 ms and 1 MB each), so shapes must recur.
 
 The result is softmax(q k' * scaling) v per sequence, as in `eager_attention_forward` of transformers; the probabilities
 are kept for the backward (tokens * block-causal width * heads numbers a layer).
@@ -41,21 +42,12 @@ def segment_attention(
 ) -> tuple[Tensor, None]:
     """Attention in the form transformers calls it. query [1, heads, tokens, dim] -> [1, tokens, heads, dim].
 
-    `lengths` (tuple of int, summing to tokens) are the sequences; without it all tokens are one sequence.
+    `lengths` (tuple of int) are the sequences from the first token on; without it all tokens are one sequence.
     """
     lengths: tuple[int, ...] = kwargs.get("lengths") or (query.shape[2],)
     scaling: float | None = kwargs.get("scaling")
     output = SegmentAttention.apply(query, key, value, lengths, query.shape[-1] ** -0.5 if scaling is None else scaling)
     return output, None
-
-
-def _blocks(lengths: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:
-    """(start of the sequence, start of the block, end of the block), all counted in tokens of the micro-batch."""
-    start = 0
-    for length in lengths:
-        for at in range(start, start + length, BLOCK):
-            yield start, at, min(at + BLOCK, start + length)
-        start += length
 
 
 class SegmentAttention(torch.autograd.Function):
@@ -65,54 +57,73 @@ class SegmentAttention(torch.autograd.Function):
     def forward(
         ctx: Any, query: Tensor, key: Tensor, value: Tensor, lengths: tuple[int, ...], scaling: float
     ) -> Tensor:
-        """[1, heads, T, d], twice [1, groups, T, d] -> [1, T, heads, d]."""
-        heads, tokens, dim = query.shape[1:]
-        groups = key.shape[1]
+        """[1, heads, T, d], twice [1, groups, T, d] -> [1, T, heads, d]; zero behind the last sequence."""
+        groups, dim = key.shape[1], key.shape[3]
         # Scaled before the product: half the size of the scores, and exact for the usual dim of a power of 4.
-        q = (query[0] * scaling).view(groups, heads // groups, tokens, dim)
-        k, v = key[0].contiguous(), value[0].contiguous()
-        output = query.new_empty(1, tokens, heads, dim)
-        by_group = _by_group(output, groups)
+        q, k, v = _padded(query * scaling, lengths), _padded(key, lengths), _padded(value, lengths)
+        q, output = (x.view(groups, -1, *x.shape[1:]) for x in (q, torch.empty_like(q)))
+        triangle = q.new_full((BLOCK, BLOCK), float("-inf")).triu_(1)  # added: a fill by mask is slow on CPUs
         kept = []
         for first, start, end in _blocks(lengths):
-            rows = q[:, :, start:end].reshape(groups, -1, dim)
-            scores = torch.bmm(rows, k[:, first:end].transpose(1, 2))
-            diagonal = scores.view(groups, -1, end - start, end - first)[..., start - first :]
-            diagonal += _upper_triangle(end - start, scores)
+            scores = torch.bmm(q[:, :, start:end].reshape(groups, -1, dim), k[:, first:end].transpose(1, 2))
+            scores.view(groups, -1, BLOCK, end - first)[..., start - first :] += triangle
             probabilities = torch.softmax(scores, -1)
             kept.append(probabilities)
-            by_group[:, :, start:end] = torch.bmm(probabilities, v[:, first:end]).view(groups, -1, end - start, dim)
+            output[:, :, start:end] = torch.bmm(probabilities, v[:, first:end]).view(groups, -1, BLOCK, dim)
         ctx.save_for_backward(q, k, v, *kept)
-        ctx.lengths, ctx.scaling = lengths, scaling
-        return output
+        ctx.lengths, ctx.scaling, ctx.tokens = lengths, scaling, query.shape[2]
+        return _unpadded(output.flatten(0, 1), lengths, query.shape[2])
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of query, key and value."""
         q, k, v, *kept = ctx.saved_tensors
-        groups, per_group, tokens, dim = q.shape
-        grad_q = gradient.new_empty(1, tokens, groups * per_group, dim)
+        groups, dim = q.shape[0], q.shape[3]
+        grad_out = _padded(gradient.transpose(1, 2), ctx.lengths).view_as(q)
+        grad_q = torch.empty_like(q)
         # Sums over blocks, so in fp32 whatever the products are in.
         grad_k, grad_v = (torch.zeros(k.shape, dtype=torch.float32, device=k.device) for _ in range(2))
-        by_group, into = _by_group(gradient, groups), _by_group(grad_q, groups)
         for probabilities, (first, start, end) in zip(kept, _blocks(ctx.lengths), strict=True):
-            grad = by_group[:, :, start:end].reshape(groups, -1, dim)
+            grad = grad_out[:, :, start:end].reshape(groups, -1, dim)
             grad_v[:, first:end] += torch.bmm(probabilities.transpose(1, 2), grad).float()
             grad_p = torch.bmm(grad, v[:, first:end].transpose(1, 2))
             grad_s = torch.ops.aten._softmax_backward_data(grad_p, probabilities, -1, probabilities.dtype)
             rows = q[:, :, start:end].reshape(groups, -1, dim)
             grad_k[:, first:end] += torch.bmm(grad_s.transpose(1, 2), rows).float()
-            into[:, :, start:end] = torch.bmm(grad_s, k[:, first:end]).view(groups, -1, end - start, dim)
-        grad_q *= ctx.scaling
-        return grad_q.transpose(1, 2), grad_k.to(k.dtype)[None], grad_v.to(v.dtype)[None], None, None
+            grad_q[:, :, start:end] = torch.bmm(grad_s, k[:, first:end]).view(groups, -1, BLOCK, dim)
+        grads = (grad_q.flatten(0, 1).mul_(ctx.scaling), grad_k.to(k.dtype), grad_v.to(v.dtype))
+        return (*(_unpadded(grad, ctx.lengths, ctx.tokens).transpose(1, 2) for grad in grads), None, None)
 
 
-def _by_group(x: Tensor, groups: int) -> Tensor:
-    """View [1, T, heads, d] as [groups, heads per group, T, d]."""
-    return x[0].unflatten(1, (groups, -1)).permute(1, 2, 0, 3)
+def _places(lengths: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:
+    """For each sequence: where it starts among the tokens, where among the padded rows, and its length."""
+    start = padded = 0
+    for length in lengths:
+        yield start, padded, length
+        start += length
+        padded += -(-length // BLOCK) * BLOCK
 
 
-def _upper_triangle(size: int, like: Tensor) -> Tensor:
-    """-inf where a token would see one after it, else 0; added, since a fill by mask is slow on CPUs."""
-    return torch.full((size, size), float("-inf"), dtype=like.dtype, device=like.device).triu_(1)
+def _blocks(lengths: tuple[int, ...]) -> Iterator[tuple[int, int, int]]:
+    """(start of the sequence, start of the block, end of the block), all in padded rows."""
+    for _, first, length in _places(lengths):
+        for start in range(first, first + length, BLOCK):
+            yield first, start, start + BLOCK
+
+
+def _padded(x: Tensor, lengths: tuple[int, ...]) -> Tensor:
+    """[1, heads, T, d] -> [heads, rows, d]: each sequence from the start of a block, zeros behind it."""
+    rows = sum(-(-length // BLOCK) * BLOCK for length in lengths)
+    padded = x.new_zeros(x.shape[1], rows, x.shape[3])
+    for start, at, length in _places(lengths):
+        padded[:, at : at + length] = x[0, :, start : start + length]
+    return padded
+
+
+def _unpadded(x: Tensor, lengths: tuple[int, ...], tokens: int) -> Tensor:
+    """[heads, rows, d] -> [1, tokens, heads, d]: the inverse of `_padded`, in the layout transformers goes on with."""
+    output = x.new_zeros(1, tokens, x.shape[0], x.shape[2])
+    for start, at, length in _places(lengths):
+        output[0, start : start + length] = x[:, at : at + length].transpose(0, 1)
+    return output

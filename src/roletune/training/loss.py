@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional
 
 CHUNK = 128  # rows; a vocabulary of 49k in fp32 is then 25 MB
 
@@ -28,13 +29,16 @@ class SupervisedLoss(torch.autograd.Function):
         for start in range(0, hidden.shape[0], CHUNK):
             part = slice(start, start + CHUNK)
             index = targets[part, None]
-            scores = torch.log_softmax((hidden[part] @ head.t()).float(), -1)
-            total -= scores.gather(1, index).sum(dtype=torch.float64)
+            count = index.shape[0]
+            # Rows of zeros up to a multiple of 32: shapes of products must recur (see `batch.GRAIN`).
+            rows = functional.pad(hidden[part], (0, 0, 0, -count % 32))
+            scores = torch.log_softmax((rows @ head.t()).float(), -1)
+            total -= scores[:count].gather(1, index).sum(dtype=torch.float64)
             if gradient is not None:
                 # d loss / d logits = softmax - one at the target
                 slope = scores.exp_()
-                slope.scatter_add_(1, index, torch.full_like(index, -1, dtype=slope.dtype))
-                gradient[part] = slope.div_(denominator).to(hidden.dtype) @ head
+                slope[:count].scatter_add_(1, index, torch.full_like(index, -1, dtype=slope.dtype))
+                gradient[part] = (slope.div_(denominator).to(hidden.dtype) @ head)[:count]
         ctx.gradient = gradient
         return (total / denominator).float()
 

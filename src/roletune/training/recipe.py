@@ -50,7 +50,7 @@ class Recipe(BaseModel):
     epochs: int = Field(default=2, ge=1, description="times each example is seen")
     batch_sequences: int = Field(default=4, ge=1, description="examples in one optimizer step")
     micro_tokens: int = Field(
-        default=1024, ge=1, description="tokens computed at once: bounds memory, does not change the result"
+        default=1536, ge=1, description="tokens computed at once: bounds memory, does not change the result"
     )
     weight_decay: float = Field(default=0.001, ge=0, description="of the adapter's matrices, as in AdamW")
     clip: float = Field(default=0.3, ge=0, description="largest norm of a step's gradient; 0: not clipped")
