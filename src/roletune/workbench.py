@@ -5,6 +5,7 @@ Models are opened when first asked: a run in which every reply is remembered sta
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from roletune.dataset.edits import apply_edits, find_edits
 from roletune.engine.manifest import Manifest
 from roletune.engine.progress import Progress
 from roletune.engine.store import append_record, file_hash, read_records, write_records
+from roletune.inference.loaded_model import LoadedModel, load_model, served_identity
+from roletune.inference.transformers_model import TransformersModel
 from roletune.llm.client import OpenAIChatModel
 from roletune.llm.ledger import Ledger, RememberedModel
 from roletune.llm.model import ChatModel
@@ -48,6 +51,7 @@ class Workbench:
     models: dict[str, ChatModel] = field(default_factory=dict)  # by role; a ScriptedModel can stand in here
     show: Callable[[RenderableType], None] = lambda _: None  # where something is worth looking at
     _running: tuple[Path | None, LocalServer] | None = None
+    _loaded: LoadedModel | None = None
 
     # -- what is known -----------------------------------------------------------------------------------------------
 
@@ -119,7 +123,7 @@ class Workbench:
         return endpoint.concurrency if isinstance(endpoint, Endpoint) else LOCAL_SLOTS
 
     def stage_models(self) -> tuple[ChatModel, ChatModel]:
-        """The base model, and the same with the character's adapter, on one local server; nothing is remembered."""
+        """The base model, and it with the character's adapter, on one copy of the weights; nothing is remembered."""
         base = self.models.get("base") or self._local(scale=0.0)
         return base, self.models.get("character") or self._local(scale=1.0)
 
@@ -144,6 +148,11 @@ class Workbench:
         """The adapter in use."""
         return Adapter.model_validate_json((self.project.build / "adapter" / "adapter.json").read_text("utf-8"))
 
+    def adapter_gguf(self) -> Path | None:
+        """The adapter in use as a GGUF file; None where it can't be one."""
+        path = self.project.build / "adapter" / "adapter.gguf"
+        return path if path.is_file() else None
+
     def _bound(self, role: str) -> ChatModel:
         endpoint = getattr(self.project.character.models, role)
         if isinstance(endpoint, Endpoint):
@@ -154,7 +163,9 @@ class Workbench:
 
     def _local(self, scale: float | None) -> ChatModel:
         """The embedded model; with a scale, on the server that holds the adapter."""
-        gguf = self.project.build / "adapter" / "adapter.gguf" if scale is not None else None
+        gguf = self.adapter_gguf() if scale is not None else None
+        if self.base.gguf is None or (scale is not None and gguf is None):  # nothing that llama.cpp could load
+            return self._in_process(scale)
         # At scale 0 the adapter changes nothing, so a retrained one keeps the base's old replies.
         identity = fingerprint(self.base.identity(), "f16", file_hash(gguf) if gguf and scale else "")
         name = f"{self.base.label}{'+adapter' if scale else ''}"  # never a path: it goes into records
@@ -165,10 +176,30 @@ class Workbench:
 
         return OnDemandModel(f"{identity} {scale}", name, open_model)
 
+    def _in_process(self, scale: float | None) -> ChatModel:
+        """The same on transformers, in this process."""
+        adapter = (self.project.build / "adapter").resolve() if scale is not None else None
+        identity = served_identity(self.base, adapter if scale else None)
+        name = f"{self.base.label}{'+adapter' if scale else ''}"
+
+        async def open_model() -> ChatModel:
+            return TransformersModel(await self._load(adapter), identity, name, adapted=bool(scale))
+
+        return OnDemandModel(identity, name, open_model)
+
+    async def _load(self, adapter: Path | None) -> LoadedModel:
+        """The base in memory with this adapter; it also serves those who want none, since it can be switched off."""
+        if self._loaded is None or (adapter is not None and self._loaded.adapter != adapter):
+            self._loaded = None  # before the next one is there: two may not fit
+            with self.progress.task(f"Loading {self.base.name}", None):
+                folder = trainable_folder(self.base, self.progress)
+                self._loaded = await asyncio.to_thread(load_model, folder, adapter)
+        return self._loaded
+
     async def _server(self, adapter: Path | None) -> LocalServer:
         """The local server with this adapter; one server at a time, since each holds the base's weights."""
         if self._running is None or self._running[0] != adapter:
-            await self.stop_server()
+            await self.close_models()
             chat = self.project.character.chat
             server = LocalServer(
                 # The very weights that are trained on: a coarser file of them answers otherwise (docs/models.md).
@@ -182,8 +213,9 @@ class Workbench:
             self._running = (adapter, server)
         return self._running[1]
 
-    async def stop_server(self) -> None:
-        """End the local server, if one runs."""
+    async def close_models(self) -> None:
+        """End the local server, if one runs, and let go of weights in memory."""
+        self._loaded = None
         running, self._running = self._running, None
         if running:
             await running[1].stop()
@@ -207,4 +239,4 @@ async def open_workbench(
         try:
             yield bench
         finally:
-            await bench.stop_server()
+            await bench.close_models()

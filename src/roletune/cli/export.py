@@ -33,7 +33,7 @@ def export(
     """Copy the adapter (PEFT and GGUF) with the report's summary as its card, and print how to use it."""
     project = Project.open(character)
     adapter = project.build / "adapter"
-    if not (adapter / "adapter.gguf").is_file():
+    if not (adapter / "adapter_model.safetensors").is_file():
         raise ProjectError(f"{project.character.name} was not trained yet. Run: roletune run {character}")
     folder = to or project.build / "export"
     copied = {}
@@ -56,8 +56,9 @@ def export(
     record = Adapter.model_validate_json((adapter / "adapter.json").read_text("utf-8"))
     name, rank = project.folder.resolve().name, record.recipe["rank"]
     weights = resolve(project.base)
-    base = servable_gguf(weights, trainable_folder(weights)) if weights.gguf else "BASE.gguf"
-    typer.echo(f"llama.cpp:  llama-server -m {base} --lora {folder / 'adapter.gguf'}")
+    if "adapter.gguf" in copied:
+        base = servable_gguf(weights, trainable_folder(weights)) if weights.gguf else "BASE.gguf"
+        typer.echo(f"llama.cpp:  llama-server -m {base} --lora {folder / 'adapter.gguf'}")
     typer.echo(
         f"vLLM:       vllm serve {record.base} --enable-lora --max-lora-rank {rank} --lora-modules {name}={folder}"
     )

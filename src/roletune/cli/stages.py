@@ -75,7 +75,7 @@ def what_next(bench: Workbench, until: str, folder: Path) -> list[str]:
             *lines,
             "",
             f"Report:  {bench.project.build / 'report' / 'report.html'}",
-            f"GGUF:    {(bench.project.build / 'adapter' / 'adapter.gguf').resolve()}",
+            *([f"GGUF:    {gguf.resolve()}"] if (gguf := bench.adapter_gguf()) else []),
             f"Talk:    roletune chat {folder}",
             f"Export:  roletune export {folder}",
         ]

@@ -31,7 +31,7 @@ def chat(
 ) -> None:
     """Talk with the character; /help inside lists the commands."""
     project = Project.open(character)
-    if not (project.build / "adapter" / "adapter.gguf").is_file():
+    if not (project.build / "adapter" / "adapter_model.safetensors").is_file():
         raise ProjectError(f"{project.character.name} was not trained yet. Run: roletune run {character}")
     console, settings = Console(), project.character.chat
     notes = console if console.is_terminal else Console(stderr=True)  # into a pipe go the replies only

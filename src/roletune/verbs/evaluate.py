@@ -116,7 +116,7 @@ STAGE = Stage(
     "evaluate",
     "measure the adapter against the base model, with and without the persona prompt",
     evaluate_adapter,
-    reads=("profile.jsonl", "dataset/test.jsonl", "adapter/adapter_model.safetensors", "adapter/adapter.gguf"),
+    reads=("profile.jsonl", "dataset/test.jsonl", "adapter/adapter_model.safetensors"),
     writes=("evaluation.json",),
     settings=lambda bench: (
         bench.project.character.evaluate,

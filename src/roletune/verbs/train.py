@@ -1,4 +1,4 @@
-"""Stage `train`: fine-tune the adapter, keep the best checkpoint, and export it as GGUF.
+"""Stage `train`: fine-tune the adapter, keep the best checkpoint, and export it as GGUF where that can be.
 
 A run's id is a function of its data, recipe and base, so the same training is the same folder: an interrupted one goes
 on, a finished one is used again.
@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from roletune.engine.store import file_hash, read_records
+from roletune.errors import ModelError
 from roletune.models.dequantise import trainable_folder
 from roletune.models.gguf_lora import export_lora
 from roletune.records import Example, Split, fingerprint
@@ -24,6 +25,7 @@ async def make_adapter(bench: Workbench) -> str:
     """Train into `build/runs/ID` and point `build/adapter` at it."""
     from roletune.training.sft import train
 
+    await bench.close_models()  # training wants the memory
     project, recipe = bench.project, bench.project.recipe
     renderer = open_renderer(bench)
     data = fingerprint([file_hash(_examples(bench, split)) for split in ("train", "validation")])
@@ -40,13 +42,23 @@ async def make_adapter(bench: Workbench) -> str:
         run_dir=run_dir,
         progress=bench.progress,
     )
-    export_lora(run_dir, bench.base, run_dir / "adapter.gguf")
+    _export_gguf(bench, run_dir)
     use_run(project.build, run_dir)
     early = ", stopped early" if adapter.stopped_early else ""
     return (
         f"run {adapter.run}: validation loss {adapter.best_validation_loss:.3f} at step {adapter.best_step}{early}, "
         f"{adapter.tokens_per_second:.0f} tokens/s, {adapter.trainable_parameters:,} weights"
     )
+
+
+def _export_gguf(bench: Workbench, run_dir: Path) -> None:
+    """Write `adapter.gguf` beside the adapter; one that GGUF can't hold is used without it."""
+    path = run_dir / "adapter.gguf"
+    try:
+        export_lora(run_dir, bench.base, path)
+    except ModelError as error:
+        path.unlink(missing_ok=True)  # of an earlier version, which no longer goes with the adapter
+        bench.progress.say(f"There is no adapter.gguf, so llama.cpp can't use this adapter; all else can. {error}")
 
 
 def use_run(build: Path, run_dir: Path) -> None:
@@ -74,6 +86,7 @@ STAGE = Stage(
     "fine-tune the adapter, keep the best checkpoint, export it as GGUF",
     make_adapter,
     reads=("dataset/train.jsonl", "dataset/validation.jsonl"),
-    writes=("adapter/adapter.json", "adapter/adapter_model.safetensors", "adapter/adapter.gguf"),
+    # adapter.gguf is not among them: some architectures have none (see Workbench.adapter_gguf).
+    writes=("adapter/adapter.json", "adapter/adapter_model.safetensors"),
     settings=lambda bench: (bench.project.recipe.settings, bench.base.identity()),
 )

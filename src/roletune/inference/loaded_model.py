@@ -1,0 +1,127 @@
+"""Weights in memory for replies in this process: the base model, its renderer, and an adapter that can be switched off.
+
+Guarantees: base and adapter share one copy of the weights; a folder's own sampling settings are forgotten, so that a
+request alone decides; what can't be loaded is one of our errors.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from roletune.errors import MissingExtraError, ModelError, ResourceError
+from roletune.models.device import pick_device
+from roletune.models.hashing import hash_files
+from roletune.models.load import load_causal_lm, load_tokenizer, quiet
+from roletune.models.weights import Weights
+from roletune.records import Message, fingerprint
+from roletune.rendering.template import Renderer
+
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+@dataclass(eq=False)
+class LoadedModel:
+    """Weights in memory, with the adapter of the folder `adapter` if there is one. Make it with `load_model`."""
+
+    model: Any
+    renderer: Renderer
+    device: str
+    adapter: Path | None
+    ends: frozenset[int]  # tokens that end a reply
+    worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "reply"))
+
+    @property
+    def context(self) -> int | None:
+        """Tokens that prompt and reply may take together, if the model says so."""
+        return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+
+
+def load_model(folder: Path, adapter: Path | None = None) -> LoadedModel:
+    """Load a base in the Hugging Face layout, and an adapter as PEFT writes it. Blocks for as long as that takes.
+
+    Raises ModelError or RenderError for what can't be used, ResourceError if the memory does not suffice.
+    """
+    device = pick_device()
+    import torch
+
+    device.activate()
+    renderer = Renderer(load_tokenizer(folder))
+    with explained():
+        model: Any = load_causal_lm(folder, getattr(torch, device.dtype))
+        ends = _end_tokens(model, renderer)
+        _forget_own_sampling(model, ends)
+        if adapter is not None:
+            model = _with_adapter(model, adapter)
+        return LoadedModel(model.to(device.name).eval(), renderer, device.name, adapter, ends)
+
+
+def served_identity(base: Weights, adapter: Path | None) -> str:
+    """What decides the replies: the base's weights and tokenizer with its template, and the adapter if it is used."""
+    folder = base.folder
+    tokenizer = [folder / name for name in _TOKENIZER_FILES if (folder / name).is_file()] if folder else []
+    changed = [adapter / "adapter_model.safetensors", adapter / "adapter_config.json"] if adapter else []
+    return fingerprint(base.identity(), "transformers", hash_files(tokenizer), hash_files(changed) if changed else "")
+
+
+def _end_tokens(model: Any, renderer: Renderer) -> frozenset[int]:
+    """The end token that the template puts after a reply, and those the model itself names."""
+    turn = [Message(role="user", content="@"), Message(role="assistant", content="@", loss=True)]
+    rendered = renderer.render(turn)
+    ends = {rendered.ids[end - 1] for _, end in rendered.spans}
+    own = model.generation_config.eos_token_id
+    for named in (renderer.tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])):
+        if isinstance(named, int):
+            ends.add(named)
+    return frozenset(ends)
+
+
+def _forget_own_sampling(model: Any, ends: frozenset[int]) -> None:
+    """A model's folder may bring a temperature and penalties of its own; the request alone decides here."""
+    from transformers import GenerationConfig
+
+    model.generation_config = GenerationConfig(eos_token_id=sorted(ends), pad_token_id=min(ends))
+
+
+def _with_adapter(model: Any, adapter: Path) -> Any:
+    try:
+        from peft import PeftModel
+        from safetensors import SafetensorError
+    except ImportError as error:
+        raise MissingExtraError("Loading an adapter", "train") from error
+    if not (adapter / "adapter_model.safetensors").is_file():
+        raise ModelError(f"{adapter} has no adapter_model.safetensors. Train it again, or name another folder.")
+    try:
+        with quiet():
+            return PeftModel.from_pretrained(model, str(adapter))
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        if isinstance(error, RuntimeError) and "size mismatch" not in str(error):
+            raise  # not about the file: see `explained`
+        raise ModelError(f"The adapter in {adapter} can't be loaded: {error}. Train it again.") from error
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Torch's errors that a user can do something about; it has no class of its own for them on a CPU."""
+    try:
+        yield
+    except MemoryError as error:
+        raise ResourceError("There is not enough memory for the model. Use a smaller base model.") from error
+    except RuntimeError as error:
+        told = str(error).lower()
+        if any(sign in told for sign in _OUT_OF_MEMORY):
+            raise ResourceError(
+                "There is not enough memory for the model or the prompt. Use a smaller base model, or lower "
+                "chat.context_tokens and max_tokens."
+            ) from error
+        if "probability tensor contains" in told:
+            raise ModelError(
+                "The model computes numbers that are none (NaN), so it can't choose a word. Train again with a lower "
+                "learning rate."
+            ) from error
+        raise
