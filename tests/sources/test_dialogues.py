@@ -47,9 +47,16 @@ def test_the_character_has_one_name_and_capitals_become_names():
     assert [turn.speaker for turn in lords] == ["Duke of Earl", "O.k.", "JARVIS"]
 
 
-def test_kinds_and_purposes_that_do_not_exist_are_the_usual_ones():
-    (dialogue,) = read(KETTLE.replace("debate", "brawl").replace("protective", "fun")).dialogues
-    assert (dialogue.scene.kind, dialogue.purpose) == ("chat", "lived")
+@pytest.mark.parametrize(("word", "key"), [("debate", "Type"), ("protective", "Purpose")])
+def test_a_kind_or_purpose_that_does_not_exist_is_refused_and_what_exists_is_named(word, key):
+    found = read(KETTLE.replace(word, "brawl"))
+    assert found.dialogues == ()
+    assert found.rejections[0].reason.startswith(f"{key}: 'brawl' is none of ")
+
+
+def test_an_untitled_scene_keeps_its_source_when_lines_are_put_before_it():
+    untitled = "## Scene:\n\nTony: Hi.\nJARVIS: Sir.\n"
+    assert read(untitled).dialogues == read("\n\n\n" + untitled).dialogues
 
 
 @pytest.mark.parametrize(
