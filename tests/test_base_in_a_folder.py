@@ -55,6 +55,10 @@ def test_a_kind_that_gguf_has_no_adapters_of_goes_the_whole_way_without_one(tmp_
     assert len(evaluation.replies) == 1
     assert not read_records(folder / "build" / "dataset.rejected.jsonl", Rejection)
     assert read_records(folder / "build" / "dataset" / "test.jsonl", Example)
+    card = (folder / "build" / "adapter" / "README.md").read_text("utf-8")
+    assert "# Mira: a LoRA adapter" in card
+    assert "llama-server" not in card
+    assert str(tmp_path) not in card
     assert made(folder, "report") == [f"{stage}: unchanged" for stage in pipeline.STAGES]
 
     end = roletune(capsys, "export", folder, "--to", tmp_path / "out")
@@ -62,7 +66,7 @@ def test_a_kind_that_gguf_has_no_adapters_of_goes_the_whole_way_without_one(tmp_
     assert "llama.cpp" not in end.out
     assert "vLLM" in end.out
     exported = json.loads(roletune(capsys, "export", folder, "--to", tmp_path / "out", "--json").out)
-    assert "adapter_model.safetensors" in exported["sha256"]
+    assert {"adapter_model.safetensors", "README.md"} <= set(exported["sha256"])
     assert "adapter.gguf" not in exported["sha256"]
 
 

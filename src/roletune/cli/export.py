@@ -30,7 +30,7 @@ def export(
     to: Annotated[Path | None, typer.Option("--to", help="Folder to write; default: build/export.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy the adapter (PEFT and GGUF) with the report's summary as its card, and print how to use it."""
+    """Copy the adapter (PEFT and GGUF) with its card and the report in Markdown, and print how to use it."""
     project = Project.open(character)
     adapter = project.build / "adapter"
     if not (adapter / "adapter_model.safetensors").is_file():

@@ -1,4 +1,4 @@
-"""Stage `report`: everything that was measured, as a page, as JSON and as Markdown."""
+"""Stage `report`: everything that was measured, as a page, as JSON and as Markdown; and the adapter's card."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from roletune.engine.store import read_records, write_json, write_text
+from roletune.evaluation.model_card import render_card
 from roletune.evaluation.report import build_report
 from roletune.evaluation.report_html import render_html
 from roletune.evaluation.report_markdown import render_markdown
@@ -20,12 +21,21 @@ _PACKAGES = ("roletune", "torch", "transformers", "peft", "accelerate", "tokeniz
 
 
 async def write_report(bench: Workbench) -> str:
-    """`build/report/report.{html,json,md}`."""
+    """`build/report/report.{html,json,md}`, and README.md beside the adapter."""
     report = collect(bench)
     folder = bench.project.build / "report"
     write_text(folder / "report.html", render_html(report))
     write_text(folder / "report.md", render_markdown(report))
     write_json(folder / "report.json", report)
+    character = bench.project.character
+    card = render_card(
+        report,
+        subject=character.subject,
+        language=character.language,
+        licence=character.licence,
+        gguf=bench.adapter_gguf() is not None,
+    )
+    write_text(bench.project.build / "adapter" / "README.md", card)
     return f"{folder / 'report.html'}"
 
 
@@ -45,6 +55,12 @@ def collect(bench: Workbench) -> Report:
         lint=read_records(project.records("lint"), Finding),
         notices=notices(bench),
     )
+
+
+def _told_on_the_card(bench: Workbench) -> tuple[str | bool, ...]:
+    """What the card tells beside the report."""
+    character = bench.project.character
+    return character.subject, character.language, character.licence, bench.adapter_gguf() is not None
 
 
 def notices(bench: Workbench) -> list[str]:
@@ -68,9 +84,9 @@ MADE_BEFORE = ("profile", "scenes", "experiences", "protective", "dataset", "tra
 
 STAGE = Stage(
     "report",
-    "write the report as HTML, JSON and Markdown",
+    "write the report as HTML, JSON and Markdown, and the adapter's card",
     write_report,
     reads=("lint.jsonl", "dataset/statistics.json", "adapter/adapter.json", "evaluation.json"),
-    writes=("report/report.html", "report/report.json", "report/report.md"),
-    settings=notices,
+    writes=("report/report.html", "report/report.json", "report/report.md", "adapter/README.md"),
+    settings=lambda bench: (notices(bench), *_told_on_the_card(bench)),
 )
