@@ -22,6 +22,7 @@ class ExperienceSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     per_scene: int = Field(default=1, ge=0, description="dialogues written for each scene")
+    replays: int = Field(default=0, ge=0, description="known scenes of the train split that are played out anew")
     examples: int = Field(default=2, ge=0, description="dialogues of the train split shown as examples")
     example_turns: int = Field(default=6, ge=2, description="turns shown of each example")
     partners: tuple[str, ...] = Field(default=(), description="who may speak with the character; default: who does so")

@@ -13,6 +13,7 @@ from roletune.evaluation.replies import Contender, Sampling, ask_contestants
 from roletune.evaluation.style import Manner, checks_for, rate_style
 from roletune.models.dequantise import trainable_folder
 from roletune.records import Contestant, Evaluation, Example, LikelihoodReport, Message, Question, Reply
+from roletune.rendering.markup import harmless
 from roletune.verbs.dataset import open_renderer
 from roletune.verbs.stage import Stage
 from roletune.workbench import Workbench
@@ -75,7 +76,7 @@ async def _replies(bench: Workbench, manner: Manner, sampling: Sampling) -> list
     system = persona.message(scene, [settings.partner])
 
     def bare(question: Question) -> list[Message]:
-        return [Message(role="user", content=question.text)]
+        return [Message(role="user", content=harmless(question.text))]
 
     def prompted(question: Question) -> list[Message]:
         return [system, *bare(question)]

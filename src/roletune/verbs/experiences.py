@@ -23,7 +23,9 @@ async def make_experiences(bench: Workbench) -> str:
     lived = [dialogue for dialogue in train_dialogues(bench) if dialogue.purpose == "lived"]
     partners = settings.partners or partners_of_all(lived, profile)
     writer, prompt = bench.ask("writer", "experiences"), bench.prompt("experiences")
-    scenes = read_records(bench.project.records("scenes"), Scene)
+    known = [dialogue.scene for dialogue in lived if dialogue.scene.background]
+    known.sort(key=lambda scene: scene.id)  # an order that is no order of the files: a few come from all of them
+    scenes = [*read_records(bench.project.records("scenes"), Scene), *known[: settings.replays]]
     calls = [(scene, sample) for scene in scenes for sample in range(settings.per_scene)]
 
     async def write(call: tuple[Scene, int]) -> Dialogue:
@@ -37,7 +39,7 @@ async def make_experiences(bench: Workbench) -> str:
             passage=bench.passage(scene.provenance.passage),
             prompt=prompt,
             examples=turned(lived, place)[: settings.examples],
-            partner=partners[place % len(partners)],
+            partner=next((name for name in scene.present if not profile.is_me(name)), partners[place % len(partners)]),
             settings=settings,
             sample=sample,
         )
