@@ -46,6 +46,7 @@ def test_a_new_character_passes_its_check(tmp_path, capsys):
         "name": "Ada Lovelace",
         "passages": 1,
         "dialogues": 1,
+        "splits": {"train": 1},
         "not_read": 0,
         "base": "smollm2-135m-instruct",
         "recipe": "quick",
