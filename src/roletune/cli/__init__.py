@@ -6,7 +6,6 @@ was finished. `--help` imports no torch.
 
 from __future__ import annotations
 
-import os
 import sys
 
 import typer
@@ -14,6 +13,7 @@ import typer
 from roletune import __version__
 from roletune.cli import character, export, models, show, stages, talk
 from roletune.cli.session import fail
+from roletune.engine.threads import wait_as_suits
 from roletune.errors import RoletuneError
 
 app = typer.Typer(
@@ -46,8 +46,7 @@ for module in (character, stages, show, talk, export, models):
 
 def main() -> None:
     """The entry point `roletune`."""
-    # Before torch is loaded: threads that spin while they wait for each other cost most of the speed on a busy machine.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    wait_as_suits()
     try:
         app()
     except RoletuneError as error:

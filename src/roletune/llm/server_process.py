@@ -37,8 +37,6 @@ def main() -> None:
 
 def start(settings: dict[str, Any]) -> Any:
     """A running `xllamacpp.Server`; its constructor returns when the weights are loaded and it answers."""
-    # OpenMP's threads spin while they wait for each other; beside other work that costs five sixths of the speed.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     import xllamacpp
 
     params = xllamacpp.CommonParams()

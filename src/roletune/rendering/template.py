@@ -146,8 +146,9 @@ class Renderer:
 
     def _characters(self, messages: Sequence[Message], i: int, whole: str) -> tuple[int, int]:
         """Span of characters of message `i` with its end token."""
-        before = self._text(messages[:i], cue=True)
         upto = self._text(messages[: i + 1])
+        # Templates refuse to cue an empty conversation, so what stands before an opening line is cut from the text.
+        before = self._text(messages[:i], cue=True) if i else upto.partition(self._harmless(messages[0].content))[0]
         if not (whole.startswith(before) and whole.startswith(upto)):
             raise RenderError(
                 "The chat template renders a reply differently once the conversation goes on (some templates drop "
