@@ -62,12 +62,13 @@ def check(character: Character = Path(), as_json: AsJson = False) -> None:
     project = Project.open(character)
     profile = read_profile(project)
     read = read_sources(project, profile)
+    splits = Counter(dialogue.split for dialogue in read.dialogues)
     figures = {
         "name": profile.name,
         "passages": len(profile.passages),
         "dialogues": len(read.dialogues),
         "not_read": len(read.rejections),
-        "splits": dict(Counter(dialogue.split for dialogue in read.dialogues)),
+        "splits": dict(splits),
         "base": project.base,
         "recipe": project.recipe.name,
     }
@@ -79,7 +80,7 @@ def check(character: Character = Path(), as_json: AsJson = False) -> None:
         console.print(f"{key.replace('_', ' '):>10}  {value}", markup=False)
     for row in read.rejections[:5]:
         console.print(f"  not read: {row.reason}: {row.detail}", markup=False, style="yellow")
-    empty = [split for split in SPLITS if split not in figures["splits"]]
+    empty = [split for split in SPLITS if not splits[split]]
     if empty:
         console.print(
             f"No dialogue falls into {' and '.join(empty)}, so nothing can be measured yet: training needs all three. "

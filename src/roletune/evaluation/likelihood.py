@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from roletune.engine.progress import Progress
     from roletune.rendering.template import Renderer
 
+ROUND = 64  # tokens and rows that a forward is rounded up to
 ROWS_AT_ONCE = 128  # rows of logits turned to fp32 together: 25 MB for a vocabulary of 49k
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -217,10 +218,17 @@ def _spans(model: Any, ids: Sequence[int], spans: Sequence[tuple[int, int]], dev
     last = targets[-1]  # nothing after the last line is needed
     tokens = torch.tensor(ids[: last + 1], device=device)
     rows = torch.tensor(targets, device=device) - 1  # the row before a token predicts it
-    logits = model(input_ids=tokens[None], logits_to_keep=rows, use_cache=False).logits[0]
+    # Shapes that recur: CPUs compile a kernel for each new one. No token sees those behind it, so nothing changes.
+    padded, asked = _padded(tokens), _padded(rows)
+    logits = model(input_ids=padded[None], logits_to_keep=asked, use_cache=False).logits[0, : len(rows)]
     losses = _cross_entropy(logits, tokens[rows + 1])
     lengths = [end - start for start, end in spans]
     return [(float(part.sum()), length) for part, length in zip(losses.split(lengths), lengths, strict=True)]
+
+
+def _padded(values: torch.Tensor) -> torch.Tensor:
+    """The values with their last one repeated, up to a multiple of `ROUND`."""
+    return torch.cat([values, values[-1:].expand(-len(values) % ROUND)])
 
 
 def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
