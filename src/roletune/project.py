@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from roletune.dataset.select import DatasetSettings
-from roletune.errors import ProjectError, SourceError
+from roletune.errors import ProjectError, SourceError, TrainingError
 from roletune.evaluation.questions import read_questions
 from roletune.evaluation.settings import EvaluateSettings
 from roletune.inference.settings import ChatSettings
@@ -27,7 +27,7 @@ from roletune.sources.text import read_text
 from roletune.synthesis.experiences import ExperienceSettings
 from roletune.synthesis.protective import ProtectiveSettings
 from roletune.synthesis.scenes import SceneSettings
-from roletune.training.recipe import Recipe, load_recipe
+from roletune.training.recipe import Recipe, check_quantisation, load_recipe
 
 SETTINGS_FILE = "character.yaml"
 DEFAULT_BASE = "smollm2-135m-instruct"  # comes in a package (models.weights)
@@ -158,6 +158,8 @@ class Project:
     def base(self) -> str:
         """The base model: the character's choice, else the recipe's, else the packaged one; paths count from here."""
         name = self.character.base or self.recipe.base or DEFAULT_BASE
+        if name.startswith("~"):
+            return str(Path(name).expanduser())
         return str(self.folder / name) if name.endswith(".gguf") or name.startswith(("./", "../")) else name
 
     def source_files(self, source: Source) -> list[Path]:
@@ -202,8 +204,8 @@ class Project:
             except SourceError as error:
                 mistakes.append(f"sources.{number}: {error}")
         try:
-            _ = self.recipe
-        except (ProjectError, SourceError) as error:
+            check_quantisation(self.recipe)
+        except (ProjectError, SourceError, TrainingError) as error:
             mistakes.append(f"train: {error}")
         try:
             read_questions(self.questions)

@@ -15,9 +15,11 @@ from rich.table import Table
 from roletune.cli.session import AsJson, Character, print_json
 from roletune.dataset.build import SPLITS
 from roletune.engine.lock import project_lock
+from roletune.engine.manifest import Manifest
 from roletune.engine.store import write_text
 from roletune.errors import ProjectError
 from roletune.llm.ledger import Ledger
+from roletune.pipeline import STAGES
 from roletune.project import BUILT_IN_QUESTIONS, SETTINGS_FILE, Project
 from roletune.verbs.profile import read_profile, read_sources
 
@@ -97,6 +99,11 @@ def clean(
 ) -> None:
     """Delete build/, which can be made again; the journal (replies, edits, chats) stays."""
     project = Project.open(character)
+    edited = [path.name for stage in STAGES for path in Manifest(project.build / "manifest.json").edited(stage)]
+    if edited and not yes:
+        typer.echo(
+            f"Changed by hand and not in the journal yet: {', '.join(edited)}. `roletune run` keeps the changes."
+        )
     if not project.build.is_dir():
         typer.echo("Nothing to delete.")
         return

@@ -42,6 +42,8 @@ def export(
         for name in FILES:
             if (adapter / name).is_file():
                 copied[name] = _copy(adapter / name, folder / name)
+            else:
+                (folder / name).unlink(missing_ok=True)  # of an earlier adapter, which does not go with this one
         report = project.build / "report" / "report.md"
         if report.is_file():
             copied["report.md"] = _copy(report, folder / "report.md")

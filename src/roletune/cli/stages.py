@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -76,8 +78,14 @@ def what_next(bench: Workbench, until: str, folder: Path) -> list[str]:
             "",
             f"Report:  {bench.project.build / 'report' / 'report.html'}",
             *([f"GGUF:    {gguf.resolve()}"] if (gguf := bench.adapter_gguf()) else []),
-            f"Talk:    roletune chat {folder}",
-            f"Export:  roletune export {folder}",
+            f"Talk:    {program()} chat {folder}",
+            f"Export:  {program()} export {folder}",
         ]
     following = names[names.index(until) + 1]
-    return [*lines, f"Look at it: roletune show {until} {folder}", f"Next: roletune {following} {folder}"]
+    return [*lines, f"Look at it: {program()} show {until} {folder}", f"Next: {program()} {following} {folder}"]
+
+
+def program() -> str:
+    """How this program was called, so that what is printed can be typed: it need not be on the path."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "roletune" and shutil.which("roletune") is None else "roletune"

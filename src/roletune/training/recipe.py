@@ -6,6 +6,7 @@ wrong in a recipe is reported at once, each mistake with its field.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from roletune.errors import ProjectError, SourceError
+from roletune.errors import ProjectError, SourceError, TrainingError
 
 
 class Recipe(BaseModel):
@@ -117,3 +118,23 @@ def _read(name_or_path: str) -> tuple[str, str]:
 
 def _presets() -> Any:
     return resources.files("roletune") / "recipes"
+
+
+def check_quantisation(recipe: Recipe) -> None:
+    """Raise TrainingError for a recipe in 4 bits: better refused than silently trained in another precision."""
+    asked = [
+        name
+        for name, wanted in (
+            ("quantisation: nf4", recipe.quantisation != "none"),
+            ("optimizer: paged_adamw_32bit", recipe.optimizer != "adamw"),
+        )
+        if wanted
+    ]
+    if not asked:
+        return
+    missing = importlib.util.find_spec("bitsandbytes") is None
+    reason = "needs bitsandbytes, which is not installed" if missing else "can't be followed by this version"
+    raise TrainingError(
+        f"The recipe '{recipe.name}' asks for {' and '.join(asked)}, which {reason}. Train it unquantised: set "
+        "quantisation: none, double_quantisation: false and optimizer: adamw."
+    )

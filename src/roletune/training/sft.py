@@ -11,7 +11,6 @@ The same call again goes on where it was interrupted, to the same bits, and retu
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from roletune.training.checkpoint import TrainingState
 from roletune.training.events import tensorboard
 from roletune.training.loop import Training
 from roletune.training.model import TrainableModel
-from roletune.training.recipe import Recipe
+from roletune.training.recipe import Recipe, check_quantisation
 from roletune.training.sequences import TokenSequence, prepare
 
 RECORD = "adapter.json"
@@ -98,26 +97,6 @@ def finished_run(run_dir: Path, key: str) -> Adapter | None:
             f"{run_dir} holds a training with other data, settings or weights. Choose another run folder, or remove it."
         )
     return adapter
-
-
-def check_quantisation(recipe: Recipe) -> None:
-    """Raise TrainingError for a recipe in 4 bits: better refused than silently trained in another precision."""
-    asked = [
-        name
-        for name, wanted in (
-            ("quantisation: nf4", recipe.quantisation != "none"),
-            ("optimizer: paged_adamw_32bit", recipe.optimizer != "adamw"),
-        )
-        if wanted
-    ]
-    if not asked:
-        return
-    missing = importlib.util.find_spec("bitsandbytes") is None
-    reason = "needs bitsandbytes, which is not installed" if missing else "can't be followed by this version"
-    raise TrainingError(
-        f"The recipe '{recipe.name}' asks for {' and '.join(asked)}, which {reason}. Train it unquantised: set "
-        "quantisation: none, double_quantisation: false and optimizer: adamw."
-    )
 
 
 def _device(recipe: Recipe) -> Device:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from roletune.engine.interrupt import stops_at_once
 from roletune.engine.store import file_hash, read_records, write_json
 from roletune.errors import EvaluationError
 from roletune.evaluation.likelihood import measure_likelihood
@@ -22,7 +23,8 @@ from roletune.workbench import Workbench
 async def evaluate_adapter(bench: Workbench) -> str:
     """Likelihood of the held-out lines, and replies to the questions side by side."""
     settings = bench.project.character.evaluate
-    likelihood = _likelihood(bench)
+    with stops_at_once():
+        likelihood = _likelihood(bench)
     sampling = Sampling(settings.temperature, settings.top_p, settings.max_tokens, settings.seed)
     manner = _manner(bench)
     replies = await _replies(bench, manner, sampling)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from roletune.engine.interrupt import stops_at_once
 from roletune.engine.store import file_hash, read_records
 from roletune.errors import ModelError
 from roletune.models.dequantise import trainable_folder
@@ -30,18 +31,19 @@ async def make_adapter(bench: Workbench) -> str:
     renderer = open_renderer(bench)
     data = fingerprint([file_hash(_examples(bench, split)) for split in ("train", "validation")])
     run_dir = project.build / "runs" / fingerprint(data, recipe.settings, bench.base.identity(), length=8)
-    adapter = train(
-        _sequences(bench, "train", renderer),
-        _sequences(bench, "validation", renderer),
-        base_folder=trainable_folder(bench.base, bench.progress),
-        base_label=bench.base.label,
-        base_identity=bench.base.identity(),
-        character=project.character.name,
-        data_hash=data,
-        recipe=recipe,
-        run_dir=run_dir,
-        progress=bench.progress,
-    )
+    with stops_at_once():
+        adapter = train(
+            _sequences(bench, "train", renderer),
+            _sequences(bench, "validation", renderer),
+            base_folder=trainable_folder(bench.base, bench.progress),
+            base_label=bench.base.label,
+            base_identity=bench.base.identity(),
+            character=project.character.name,
+            data_hash=data,
+            recipe=recipe,
+            run_dir=run_dir,
+            progress=bench.progress,
+        )
     _export_gguf(bench, run_dir)
     use_run(project.build, run_dir)
     early = ", stopped early" if adapter.stopped_early else ""
