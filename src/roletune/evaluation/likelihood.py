@@ -228,6 +228,8 @@ def _spans(model: Any, ids: Sequence[int], spans: Sequence[tuple[int, int]], dev
 
 def _padded(values: torch.Tensor) -> torch.Tensor:
     """The values with their last one repeated, up to a multiple of `ROUND`."""
+    import torch
+
     return torch.cat([values, values[-1:].expand(-len(values) % ROUND)])
 
 

@@ -28,8 +28,8 @@ def read_lures(language: str, folder: Path | None = None) -> dict[str, list[str]
         isinstance(lures, dict)
         and bool(lures)
         and all(
-            isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts)
-            for texts in lures.values()
+            isinstance(name, str) and isinstance(texts, list) and texts and all(isinstance(text, str) for text in texts)
+            for name, texts in lures.items()
         )
     )
     if not good:
