@@ -4,7 +4,7 @@ import pytest
 
 from roletune.engine.progress import SilentProgress
 from roletune.errors import EvaluationError
-from roletune.evaluation.likelihood import line_likelihoods, measure_likelihood, without_prompt
+from roletune.evaluation.likelihood import ROUND, line_likelihoods, measure_likelihood, without_prompt
 from roletune.records import Message
 from roletune.rendering.template import Renderer
 
@@ -77,9 +77,11 @@ def test_logits_are_computed_for_the_lines_alone(renderer):
     model = tiny("llama")
     rows = []
     model.lm_head.register_forward_hook(lambda module, inputs, output: rows.append(output.shape[-2]))
-    found = line_likelihoods([EXAMPLE], renderer, model)
-    assert rows == [sum(line.tokens for line in found)]
-    assert rows[0] < len(renderer.render(EXAMPLE.messages).ids) / 2
+    said = [m if m.loss else m.model_copy(update={"content": " ".join([m.content] * 60)}) for m in EXAMPLE.messages]
+    example = EXAMPLE.model_copy(update={"messages": tuple(said)})
+    lines = sum(line.tokens for line in line_likelihoods([example], renderer, model))
+    assert rows == [-(-lines // ROUND) * ROUND]
+    assert rows[0] < len(renderer.render(example.messages).ids) / 2
 
 
 def test_bf16_is_close_to_fp32(renderer):
