@@ -1,4 +1,5 @@
 import resource
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -42,19 +43,20 @@ def test_a_file_that_is_no_checkpoint_is_refused_with_a_cure(tmp_path):
         checkpoint.load(tmp_path, "k")
 
 
-@pytest.fixture
+@contextmanager
 def small_files():
-    """No file may grow beyond 4 kB, which fails as a full disk does."""
+    """No file may grow beyond 4 kB, which fails as a full disk does: no file of pytest's either, so let it not write."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-@pytest.mark.usefixtures("small_files")
 def test_a_failing_write_leaves_the_old_checkpoint_and_no_litter(tmp_path):
     checkpoint.save(tmp_path, STATE, {"master": torch.zeros(1)})
-    with pytest.raises(ResourceError, match="run again"):
+    with small_files(), pytest.raises(ResourceError, match="run again"):
         checkpoint.save(tmp_path, STATE, {"master": torch.zeros(4096)})
     assert checkpoint.load(tmp_path, "k")[1]["master"].numel() == 1
     assert [path.name for path in tmp_path.iterdir()] == [checkpoint.FILE]
