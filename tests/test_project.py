@@ -30,6 +30,13 @@ def test_three_lines_suffice(tmp_path):
     assert project.questions.is_file()
 
 
+def test_a_readme_among_the_dialogues_is_no_script(tmp_path):
+    folder = make_character(tmp_path)
+    (folder / "dialogues" / "README.md").write_text("# About these scenes\n", "utf-8")
+    project = Project.open(folder)
+    assert "README.md" not in [path.name for path in project.source_files(Source(path="dialogues"))]
+
+
 def test_the_settings_file_can_be_named_instead_of_its_folder(tmp_path):
     assert Project.open(make_character(tmp_path) / "character.yaml").folder == tmp_path
 

