@@ -4,7 +4,7 @@ import pytest
 
 from roletune.errors import SourceError
 from roletune.sources import text as module
-from roletune.sources.text import read_text
+from roletune.sources.text import decode, read_text
 
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000100000001008060000001ff3ff61") + bytes(range(256)) * 8
 GERMAN = "Der König läßt grüßen und wünscht dem Hause fröhliche Nächte. " * 5
@@ -27,7 +27,23 @@ def test_utf8_is_read_with_or_without_a_byte_order_mark_and_with_any_line_ends(t
     assert read_text(write(tmp_path, b"\xef\xbb\xbfK\xc3\xb6nig")) == "König"
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le", "utf-32"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_byte_order_mark_is_believed(encoding):
+    assert decode("König\r\nTony".encode(encoding), "a.srt") == "König\nTony"
+
+
+@pytest.mark.parametrize("order", ["be", "le"])
+def test_either_byte_order_is_read(order):
+    assert decode("\ufeffKönig".encode(f"utf-16-{order}"), "a.srt") == "König"
+    assert decode("\ufeffKönig".encode(f"utf-32-{order}"), "a.srt") == "König"
+
+
+def test_a_mark_that_lies_is_refused():
+    with pytest.raises(SourceError, match=r"a\.srt is "):
+        decode(b"\xff\xfe" + b"abc", "a.srt")  # half a character at the end
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16-le"])
 def test_another_encoding_is_named_with_a_command_that_mends_it(tmp_path, encoding):
     message = refused(write(tmp_path, GERMAN.encode(encoding), "the profile.md"))
     assert "is not UTF-8 but looks like" in message
