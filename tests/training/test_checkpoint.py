@@ -45,7 +45,7 @@ def test_a_file_that_is_no_checkpoint_is_refused_with_a_cure(tmp_path):
 
 @contextmanager
 def small_files():
-    """No file may grow beyond 4 kB, which fails as a full disk does: no file of pytest's either, so let it not write."""
+    """No file may grow beyond 4 kB, which fails as on a full disk; pytest's output may be a file too."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
     try:

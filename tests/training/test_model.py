@@ -6,6 +6,7 @@ from roletune.training import fast
 from roletune.training.batch import MicroBatch
 from roletune.training.model import TrainableModel
 from roletune.training.recipe import Recipe
+from roletune.training.sequences import TokenSequence
 
 CPU = Device("cpu", "float32", 2, "a test")
 RECIPE = Recipe(rank=4, dropout=0.0)
@@ -79,6 +80,23 @@ def test_loss_and_gradients_are_pefts_own(family, settings, taken, trainable, ti
     ours = {name: p.grad for name, p in model.peft.named_parameters() if p.requires_grad}
     scale = max(grad.abs().max() for grad in grads.values())
     torch.testing.assert_close(ours, grads, rtol=1e-4, atol=1e-5 * scale.item())
+
+
+def test_a_shared_prefix_changes_neither_loss_nor_gradients(trainable, tiny_sequences):
+    persona = tiny_sequences([48], seed=9)[0].ids
+    sequences = [
+        TokenSequence([*persona, *own.ids], [*[False] * 48, *own.mask]) for own in tiny_sequences([30, 140, 7])
+    ]
+    model = trainable("llama")
+    found = []
+    for share in (False, True):
+        model.flat.zero_grad()
+        batch = MicroBatch.of(sequences, share=share)
+        assert batch.segments.prefix == (48 if share else 0)
+        loss = model.nll(batch, batch.supervised)
+        loss.backward()
+        found.append((loss.detach(), model.flat.master.grad.clone()))
+    torch.testing.assert_close(found[1], found[0], rtol=1e-4, atol=1e-6)
 
 
 def test_bfloat16_is_close_to_float32(trainable, tiny_sequences):

@@ -167,7 +167,7 @@ class Training:
         )
 
     def _batch(self, sequences: Sequence[TokenSequence]) -> MicroBatch:
-        return MicroBatch.of(sequences, self.model.device.name)
+        return MicroBatch.of(sequences, self.model.device.name, share=self.model.packs)
 
     def _count(self, **more: float) -> None:
         self.state = self.state.model_copy(update={name: getattr(self.state, name) + n for name, n in more.items()})

@@ -72,12 +72,17 @@ class TrainableModel:
         with torch.no_grad():
             yield
 
+    @property
+    def packs(self) -> bool:
+        """Whether it takes the sequences of a micro-batch at once, a shared prefix among them."""
+        return self.fast.attention and self.fast.loss
+
     def nll(self, batch: MicroBatch, denominator: float) -> Tensor:
         """Summed negative log-likelihood of the supervised tokens in nats, divided by `denominator`; scalar."""
-        if self.fast.attention and self.fast.loss:
+        if self.packs:
             with self._precision():
                 hidden = self._causal_lm.base_model(
-                    input_ids=batch.ids, position_ids=batch.positions, lengths=batch.lengths, use_cache=False
+                    input_ids=batch.ids, position_ids=batch.positions, segments=batch.segments, use_cache=False
                 ).last_hidden_state[0, batch.rows]
             head = self._causal_lm.get_output_embeddings().weight
             return SupervisedLoss.apply(hidden.to(head.dtype), head, batch.targets, denominator)
