@@ -48,7 +48,20 @@ class Passage(Record):
     heading: str = ""
     source: str = Field(description="file or URL it was read from, with its place in it")
     attribution: str = Field(default="", description="what the text itself names as its source")
-    licence: str = ""
+    licence: str = Field(default="", description="as settings or the source itself state it")
+    url: str = Field(default="", description="where the source is on the web")
+    revision: str = Field(default="", description="the version of the page or file, as the source names it")
+    date: str = Field(default="", description="ISO 8601, of the revision")
+    start: int | None = Field(default=None, description="offset of its first character in the source's text")
+    end: int | None = Field(default=None, description="offset after its last character")
+
+
+class Fact(Record):
+    """A field of an infobox or a character card."""
+
+    name: str
+    value: str
+    source: str = Field(description="file or URL it was read from")
 
 
 class KnowledgeBoundary(Record):
@@ -72,6 +85,9 @@ class Profile(Record):
     catchphrases: tuple[str, ...] = ()
     boundary: KnowledgeBoundary = KnowledgeBoundary()
     passages: tuple[Passage, ...] = ()
+    facts: tuple[Fact, ...] = Field(default=(), description="fields of infoboxes and cards")
+    licence: str = Field(default="", description="the most restrictive one of all sources")
+    commercial_use: bool = Field(default=True, description="whether no source is known to forbid it")
 
     def is_me(self, speaker: str) -> bool:
         """Whether `speaker` is this character, under any of its names, whatever the case and dots (J.A.R.V.I.S.)."""
@@ -91,6 +107,12 @@ class Provenance(Record):
     """Where a record comes from. `source` decides its split: everything with one source is in one split."""
 
     source: str
+    url: str = Field(default="", description="where the source is on the web")
+    revision: str = Field(default="", description="the version of the page or file, as the source names it")
+    date: str = Field(default="", description="ISO 8601, of the revision")
+    licence: str = Field(default="", description="as settings or the source itself state it")
+    start: int | None = Field(default=None, description="offset of its first character in the source's text")
+    end: int | None = Field(default=None, description="offset after its last character")
     passage: str | None = None
     prompt: str | None = Field(default=None, description="hash of the prompt template")
     model: str | None = None
@@ -134,6 +156,24 @@ class Dialogue(Record):
     twin: str = Field(default="", description="of a clean twin: title of the protective scene it mirrors")
     split: Split
     provenance: Provenance
+
+
+class Speaker(Record):
+    """Somebody who speaks in the sources, under one printed name."""
+
+    name: str
+    speeches: int
+    words: int
+    scenes: int
+    character: bool = Field(description="whether it is the character, under its name or an alias")
+    hint: str = Field(default="", description="why it may be the character although it is not listed as an alias")
+
+
+class Speakers(Record):
+    """`build/speakers.json`: who speaks in the sources, those with most speeches first."""
+
+    schema_version: Literal[1] = 1
+    speakers: tuple[Speaker, ...] = ()
 
 
 class Rejection(Record):

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roletune.errors import SourceError
-from roletune.sources.profile import MAX_WORDS, parse_profile
+from roletune.sources.profile import parse_profile
+from roletune.sources.sentences import MAX_WORDS
 from roletune.sources.text import read_text
 
 PROFILES = Path(__file__).resolve().parents[3] / "shared" / "data" / "character-llm" / "profiles"

@@ -58,6 +58,12 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace `path` by `data`."""
+    with _replacing(path) as file:
+        file.write(data)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Replace `path` by `value` as indented JSON, a pydantic model by its fields."""
     plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value

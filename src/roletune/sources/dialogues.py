@@ -1,6 +1,6 @@
-"""Scripts -> Dialogue records: scenes written for a character, and authentic ones.
+"""Scenes of any source -> Dialogue records: scenes written for a character, and authentic ones.
 
-Every scene of a script is one source with a split of its own. Speakers that are the character under any of its names
+Every scene is one source with a split of its own. Speakers that are the character under any of its names
 become its one name, and names in capitals, as plays print them, are written as names.
 """
 
@@ -15,7 +15,6 @@ from roletune.records import (
     Dialogue,
     Origin,
     Profile,
-    Provenance,
     Purpose,
     Rejection,
     Scene,
@@ -23,8 +22,11 @@ from roletune.records import (
     Turn,
     fingerprint,
 )
-from roletune.rendering.script import ParsedScene, parse_script
+from roletune.rendering.script import ParsedScene
+from roletune.sources.cited import Cited
 from roletune.sources.presence import perceive
+from roletune.sources.reading import Reading
+from roletune.sources.script_source import read_script
 from roletune.sources.splits import SplitSettings, split_of
 
 _PARTICLES = {"of", "the", "and", "de", "da", "von", "van"}
@@ -40,22 +42,47 @@ class ReadDialogues:
 
 def read_dialogues(text: str, source: str, origin: Origin, profile: Profile, splits: SplitSettings) -> ReadDialogues:
     """Every scene of a script in which the character speaks; the rest is listed with its reason."""
-    script = parse_script(text)
+    return dialogues_of(read_script(text.encode(), source), Cited(source, origin), profile, splits)
+
+
+def dialogues_of(reading: Reading, cited: Cited, profile: Profile, splits: SplitSettings) -> ReadDialogues:
+    """Every scene of a source in which the character speaks; what else is in it is listed with its reason."""
     dialogues: list[Dialogue] = []
-    rejections = [
-        Rejection(stage="profile", reason="unread line", detail=f"{source}:{line.number}", record={"text": line.text})
-        for line in script.unread
-    ]
-    for scene in script.scenes:
-        dialogue = _dialogue(scene, source, origin, profile, splits)
+    rejections = unread_lines(reading, cited)
+    for scene in reading.scenes:
+        dialogue = _dialogue(scene, cited, profile, splits)
         reason = _unknown_header(scene) or _reason(dialogue, profile)
         if reason:
-            where = f"{source}:{scene.line} {scene.title}"
-            record = dialogue.model_dump(mode="json")
-            rejections.append(Rejection(stage="profile", reason=reason, detail=where, record=record))
+            rejections.append(_rejection(dialogue, reason, f"{cited.name}:{scene.line} {scene.title}"))
         else:
             dialogues.append(dialogue)
     return ReadDialogues(tuple(dialogues), tuple(rejections))
+
+
+def unwanted_scenes(reading: Reading, cited: Cited, profile: Profile, splits: SplitSettings) -> list[Rejection]:
+    """The scenes of a source that the settings take for its passages only."""
+    return [
+        _rejection(
+            _dialogue(scene, cited, profile, splits),
+            "the source is read for its passages only",
+            f"{cited.name}:{scene.line} {scene.title}",
+        )
+        for scene in reading.scenes
+    ]
+
+
+def unread_lines(reading: Reading, cited: Cited) -> list[Rejection]:
+    """The lines of a source that belong to nothing."""
+    return [
+        Rejection(
+            stage="profile", reason="unread line", detail=f"{cited.name}:{line.number}", record={"text": line.text}
+        )
+        for line in reading.unread
+    ]
+
+
+def _rejection(dialogue: Dialogue, reason: str, where: str) -> Rejection:
+    return Rejection(stage="profile", reason=reason, detail=where, record=dialogue.model_dump(mode="json"))
 
 
 def _unknown_header(parsed: ParsedScene) -> str:
@@ -74,10 +101,10 @@ def _reason(dialogue: Dialogue, profile: Profile) -> str:
     return "" if len(speakers) > 1 else "nobody else speaks"
 
 
-def _dialogue(parsed: ParsedScene, source: str, origin: Origin, profile: Profile, splits: SplitSettings) -> Dialogue:
+def _dialogue(parsed: ParsedScene, cited: Cited, profile: Profile, splits: SplitSettings) -> Dialogue:
     # A scene without a title is known by what is said in it, so that it stays what it is when others are added.
-    item = f"{source}#{_slug(parsed.title) or fingerprint([turn.text for turn in parsed.turns], length=8)}"
-    provenance = Provenance(source=item)
+    item = f"{cited.name}#{_slug(parsed.title) or fingerprint([turn.text for turn in parsed.turns], length=8)}"
+    provenance = cited.provenance(item)
     turns = perceive([_named(turn, profile) for turn in parsed.turns])
     headers = parsed.headers
     kind, purpose = headers.get("type", "").casefold(), headers.get("purpose", "").casefold()
@@ -96,7 +123,7 @@ def _dialogue(parsed: ParsedScene, source: str, origin: Origin, profile: Profile
         id=fingerprint(item, [turn.model_dump() for turn in turns]),
         scene=scene,
         turns=turns,
-        origin=origin,
+        origin=cited.origin,
         purpose=purpose if purpose in get_args(Purpose) else "lived",
         category=headers.get("category", ""),
         twin=headers.get("twin", ""),

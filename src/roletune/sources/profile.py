@@ -1,6 +1,6 @@
-"""`profile.md` -> passages.
+"""Prose about the character -> paragraphs of at most MAX_WORDS words, with their places in the text.
 
-Paragraphs (blocks between blank lines) are passages; headings and rules are not, headings name the passages under them.
+Paragraphs (blocks between blank lines) tell; headings and rules do not, headings name the paragraphs under them.
 A paragraph ends with its sources where it has any: `[source: Wikipedia, "J.A.R.V.I.S."]`. Paragraphs in italics before
 the first section are notices. Long paragraphs are cut at sentences, so that a passage fits a prompt.
 """
@@ -10,16 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from roletune.errors import SourceError
-from roletune.records import Passage, fingerprint
-
-MAX_WORDS = 180
+from roletune.records import Passage
+from roletune.sources.cited import Cited, passages_of
+from roletune.sources.reading import Paragraph, Reading
+from roletune.sources.sentences import cut
+from roletune.sources.text import decode
 
 _SOURCE = re.compile(r"\s?\[source:\s*+(?P<source>[^\]]+)\]", re.I)
 _HEADING = re.compile(r"^\s*+(#{1,6})\s++(.+)$")
 _NOTICE = re.compile(r"^(?:\*([^*]+)\*|_([^_]+)_)$")
-_SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|(?<=[.!?。！？][\"'”’)])\s+")
 
 
 @dataclass(frozen=True)
@@ -36,64 +38,83 @@ def parse_profile(text: str, source: str, licence: str = "") -> ProfileText:
 
     Raises SourceError if there is no passage in it.
     """
+    reading = _read(text, source)
+    return ProfileText(reading.title, reading.notices, tuple(passages_of(reading, Cited(source, licence=licence))))
+
+
+def read_profile_text(data: bytes, name: str) -> Reading:
+    """Prose in paragraphs, plain or Markdown. Raises SourceError if there is no paragraph in it."""
+    return _read(decode(data, name), name)
+
+
+def _read(text: str, name: str) -> Reading:
     title, heading = "", ""
     notices: list[str] = []
-    passages: list[Passage] = []
-    for level, block in _blocks(text):
-        notice = None if heading or passages else _NOTICE.match(block)
-        if level == 1 and not title:
-            title = block
-        elif level:
-            heading = block
+    paragraphs: list[Paragraph] = []
+    for block in _blocks(text):
+        notice = None if heading or paragraphs else _NOTICE.match(block.text)
+        if block.level == 1 and not title:
+            title = block.text
+        elif block.level:
+            heading = block.text
         elif notice:
             notices.append((notice[1] or notice[2]).strip())
         else:
-            passages += _passages(block, heading, source, licence)
-    if not passages:
-        raise SourceError(f"{source} holds no paragraph about the character. Write what is known, in paragraphs.")
-    return ProfileText(title, tuple(notices), tuple(passages))
+            paragraphs += _paragraphs(block, heading)
+    if not paragraphs:
+        raise SourceError(f"{name} holds no paragraph about the character. Write what is known, in paragraphs.")
+    return Reading(title=title, notices=tuple(notices), paragraphs=tuple(paragraphs))
 
 
-def _blocks(text: str) -> Iterator[tuple[int, str]]:
-    """Headings with their level, 1 to 6, and paragraphs with level 0, each on one line."""
-    paragraph: list[str] = []
-    for line in [*text.splitlines(), ""]:
-        heading = _HEADING.match(line)
-        if paragraph and (heading or not line.strip()):
-            joined = " ".join(paragraph)
-            if re.search(r"\w", joined):  # a rule of hyphens is no paragraph
-                yield 0, joined
-            paragraph = []
+class _Block(NamedTuple):
+    """A heading (level 1 to 6) or a paragraph (0) on one line, with the place of each of its characters."""
+
+    level: int
+    text: str
+    places: tuple[int, ...] = ()
+
+
+def _blocks(text: str) -> Iterator[_Block]:
+    lines: list[tuple[int, str]] = []
+    start = 0
+    for raw in [*text.splitlines(keepends=True), ""]:
+        line = raw.strip()
+        heading = _HEADING.match(raw.rstrip("\r\n"))
+        if lines and (heading or not line):
+            block = _joined(lines)
+            if re.search(r"\w", block.text):  # a rule of hyphens is no paragraph
+                yield block
+            lines = []
         if heading:
-            yield len(heading[1]), heading[2].rstrip(" #")
-        elif line.strip():
-            paragraph.append(line.strip())
+            yield _Block(len(heading[1]), heading[2].rstrip(" #"))
+        elif line:
+            lines.append((start + raw.index(line), line))
+        start += len(raw)
 
 
-def _passages(paragraph: str, heading: str, source: str, licence: str) -> list[Passage]:
-    cited = [match["source"].strip() for match in _SOURCE.finditer(paragraph)]
-    text = _SOURCE.sub("", paragraph)
-    return [
-        Passage(
-            id=fingerprint(piece),
-            text=piece,
-            heading=heading,
-            source=f"{source}#{heading}" if heading else source,
-            attribution="; ".join(cited),
-            licence=licence,
-        )
-        for piece in _pieces(text)
-        if piece
-    ]
+def _joined(lines: list[tuple[int, str]]) -> _Block:
+    places: list[int] = []
+    for start, line in lines:
+        if places:
+            places.append(places[-1] + 1)  # the space that stands for the line's end
+        places += range(start, start + len(line))
+    return _Block(0, " ".join(line for _, line in lines), tuple(places))
 
 
-def _pieces(text: str) -> list[str]:
-    """The paragraph, or runs of its sentences of at most MAX_WORDS words (a longer sentence stays whole)."""
-    pieces: list[str] = []
-    for sentence in _SENTENCE.split(text.strip()):
-        joined = f"{pieces[-1]} {sentence}" if pieces else sentence
-        if pieces and len(joined.split()) <= MAX_WORDS:
-            pieces[-1] = joined
-        else:
-            pieces.append(sentence)
-    return pieces
+def _paragraphs(block: _Block, heading: str) -> Iterator[Paragraph]:
+    cited = "; ".join(match["source"].strip() for match in _SOURCE.finditer(block.text))
+    kept = [range(*span) for span in _between(_SOURCE.finditer(block.text), len(block.text))]
+    text = "".join(block.text[part.start : part.stop] for part in kept)
+    places = [block.places[index] for part in kept for index in part]
+    for piece in cut(text):
+        start, end = places[piece.start], places[piece.end - 1] + 1
+        yield Paragraph(piece.text, heading, start=start, end=end, cited=cited)
+
+
+def _between(matches: Iterator[re.Match[str]], length: int) -> Iterator[tuple[int, int]]:
+    """The spans that no match covers."""
+    start = 0
+    for match in matches:
+        yield start, match.start()
+        start = match.end()
+    yield start, length

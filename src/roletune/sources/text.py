@@ -49,14 +49,22 @@ def decode(data: bytes, name: str) -> str:
 
     Raises SourceError for anything else, naming the encoding and a command that mends the file `name`.
     """
-    encoding = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8-sig")
     try:
-        text = data.decode(encoding)
+        text = data.decode(_encoding(data))
     except UnicodeDecodeError as error:
         raise _not_text(name, data) from error
     if "\0" in text:  # valid UTF-8, as UTF-16 of plain English and many binary files are, but no text
         raise _not_text(name, data)
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def peek(head: bytes) -> str:
+    """The beginning of a file as text, whatever it is: to look at, never to keep."""
+    return head.decode(_encoding(head), errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _encoding(data: bytes) -> str:
+    return next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8-sig")
 
 
 def _not_text(name: str, data: bytes) -> SourceError:
