@@ -166,6 +166,66 @@ def test_verse_keeps_its_line_breaks():
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "speaker"),
+    [
+        ("Tony Stark (speaking) Morning.", "Tony Stark"),
+        ("Tony Stark/Iron Man (speaking) Morning.", "Tony Stark/Iron Man"),
+        ("Tony Stark (Iron Man) (speaking): Morning.", "Tony Stark/Iron Man"),
+        ('**Tony Stark** (Iron Man) (Speaking) "Morning."', "Tony Stark/Iron Man"),
+        ("(a clerk) (speaking) Morning.", "a clerk"),
+        ("(Clerk speaking)\nMorning.", "Clerk"),
+        ("**Clerk (speaking)** Morning.", "Clerk"),
+    ],
+)
+def test_a_speech_whose_kind_is_named_needs_no_colon(line, speaker):
+    read = [
+        (turn.speaker, turn.text) for scene in parse_script(f"JARVIS: Sir.\n\n{line}").scenes for turn in scene.turns
+    ]
+    assert read[1:] == [(speaker, "Morning.")] if speaker else len(read) == 1
+
+
+def test_a_thought_within_a_speech_lasts_to_the_end_of_its_paragraph():
+    text = 'JARVIS: "Sir. (thinking) He is late."\n\nTea? (thinking) He\nlooks cold. (speaking) Or toast?'
+    assert turns(text) == [
+        ("JARVIS", "Sir.", "speech"),
+        ("JARVIS", "He is late.", "thought"),
+        ("JARVIS", "Tea?", "speech"),
+        ("JARVIS", "He looks cold.", "thought"),
+        ("JARVIS", "Or toast?", "speech"),
+    ]
+
+
+def test_a_kind_alone_on_its_line_lasts_until_the_next_one():
+    text = "JARVIS (speaking)\nSir.\n\n(Thinking)\nLate.\n\nToo late.\n\n(speaking)\nTea?"
+    assert turns(text) == [("JARVIS", "Sir.", "speech"), ("JARVIS", "Late.\nToo late.", "thought"),
+                           ("JARVIS", "Tea?", "speech")]  # fmt: skip
+
+
+def test_round_brackets_are_the_speakers_under_a_cue_and_in_small_letters():
+    text = "TONY (speaking)\n(Grinning)\nMorning.\n\n(yawns)\nTea?\n\n(The lamp goes out)\n\nHm."
+    assert turns(text) == [
+        ("TONY", "Grinning", "action"),
+        ("TONY", "Morning.", "speech"),
+        ("TONY", "yawns", "action"),
+        ("TONY", "Tea?", "speech"),
+        ("", "The lamp goes out", "action"),
+        ("TONY", "Hm.", "speech"),
+    ]
+
+
+def test_prose_between_a_header_and_the_first_turn_is_background():
+    text = "Background:\nA lab - night\n\nRain falls.\nTony waits.\n\nTony: Hi."
+    script = parse_script(text)
+    assert (script.scenes[0].headers, script.unread) == ({"background": "A lab - night Rain falls. Tony waits."}, ())
+
+
+def test_prose_after_a_list_of_scenes_is_no_background():
+    script = parse_script("Scene 1:\nBackground: A lab.\n\nI hope that you like it!")
+    assert script.scenes[0].headers == {"background": "A lab."}
+    assert [(line.text, line.reason) for line in script.unread] == [("I hope that you like it!", "nobody speaks it")]
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Nothing is dropped
 
@@ -179,10 +239,33 @@ def test_verse_keeps_its_line_breaks():
         ("Tony: Hi.\n### Later\nJARVIS: Sir.", ["### Later"]),
         ("Tony: Hi.\nLocation: the roof\nIt is high.", ["Location: the roof", "It is high."]),
         ("Once upon a time.", ["Once upon a time."]),
+        ("Tony: Hi.\n\n(End of scene)", ["(End of scene)"]),
+        ("Tony: Hi.\n\nEnd of Scene.", ["End of Scene."]),
+        ("Tony: Hi.\n\nNote: I am a model.\nSorry!", ["Note: I am a model.", "Sorry!"]),
+        ("Tony: Hi.\n\n**Note:** I am a model.", ["**Note:** I am a model."]),
     ],
 )
 def test_a_line_that_belongs_to_nothing_is_listed_as_it_stands(text, unread):
     assert [line.text for line in parse_script(text).unread] == unread
+
+
+def test_the_end_and_a_note_that_somebody_speaks_are_speech():
+    assert turns("TONY (speaking)\nThe end.\n\nPEPPER (speaking)\nNote: it is late.") == [
+        ("TONY", "The end.", "speech"),
+        ("PEPPER", "Note: it is late.", "speech"),
+    ]
+
+
+def test_unread_lines_have_their_reasons():
+    text = "Hm.\nTony: Hi.\n## Later\nLocation: a\nNote: b\n\nTHE END\n\nPepper (speaking)"
+    assert [line.reason for line in parse_script(text).unread] == [
+        "nobody speaks it",
+        "a heading within a scene",
+        "a header after the scene began",
+        "a remark of the writer's",
+        "the writer's mark of the end",
+        "a name that says and does nothing",
+    ]
 
 
 def test_unread_lines_have_their_numbers():
@@ -200,7 +283,8 @@ SLOTS = (
     "Scene: {b}", "**Scene 3: {b}**", "Location: {b}", "**Background:**", "Type: {b}", "Status: {b}",
     "- {A}: {b}", "---", "",
     "  {b}  ", '{A}: "{b}"', "[{b}", "{A}:", "* {b}", "{B} & {A}: {b}", "``` {b}", "1. {A}: {b}", "> {b}", "_{b}_ {c}",
-    "**{b}** {c}",
+    "**{b}** {c}", "{A} (speaking) {b}", "{A} ({B}) (thinking): {b}", "({A}) (speaking) {b}", "({A} thinking)",
+    "(thinking)", "(Speaking)", "{b} (thinking) {c}", '"{b} (thinking) {c}"', "({b})", "Note: {b}", "(End of scene)",
 )  # fmt: skip
 
 
@@ -308,6 +392,16 @@ SIZE = 300_000
         "Tony: Hi.\n" + "on and on\n" * (SIZE // 10),
         "Background: a\n" + "on and on\n" * (SIZE // 10),
         "Type: a\n" * (SIZE // 10),
+        "A/" * SIZE,
+        "Tony: a" + "(thinking)" * (SIZE // 10),
+        "Tony: a" + " " * SIZE + "(x",
+        "Tony (A" + " A" * SIZE,
+        "(A" + " A" * SIZE,
+        "Tony (A)" + " " * SIZE + "(speaking",
+        "Note" + ":" * SIZE + "x",
+        "-" * SIZE + "end" + "-" * SIZE + "x",
+        "end" + " " * SIZE + "x",
+        "Type: a\n\n" + "on and on\n" * (SIZE // 10) + "Tony: a",
         "**Tony**\n" * (SIZE // 10),
     ],
     ids=lambda text: repr(text[:14]),

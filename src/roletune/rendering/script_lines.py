@@ -15,7 +15,7 @@ HEADER_KEYS = ("type", "location", "time", "mood", "present", "background", "pur
 _ALIASES = {"status": "background", "setting": "location", "place": "location", "characters": "present"}
 
 # Each word of a name is capitalised, but for a few particles: "Note this: ..." is no speaker called "Note this".
-_LETTERS = r"(?:[^\W_]|[.'’\-])*+"
+_LETTERS = r"(?:[^\W_]|[.'’/\-])*+"  # a slash: "Bruce Banner/Hulk" is one
 _NAME = rf"[^\W\d_a-z]{_LETTERS}(?:[ ](?:[^\W_a-z]{_LETTERS}|(?:of|the|de|da|von|van|and)\b|&)){{0,5}}+"
 _MANNER = r"\((?P<manner>[^()]*+)\)"
 
@@ -32,6 +32,17 @@ BOLD_CUE = re.compile(rf"^\*\*(?P<name>{_NAME}(?:: & {_NAME})?+):?\*\*:?\s*+(?:{
 PLAIN_CUE = re.compile(rf"^(?P<name>{_NAME})\s*+{_MANNER}$")
 CAPS_CUE = re.compile(r"^(?P<name>[A-Z][A-Z0-9 .'’\-]+)(?P<manner>)$")
 
+_KIND = r"\((?P<manner>(?i:speaking|thinking))\)"
+# With its kind named, a speech needs no colon, and its speaker may have a second name or stand in brackets.
+MARKED_TURN = re.compile(
+    rf"^(?:[-*]\s++)?(?:\*\*)?(?:(?P<name>{_NAME})(?:\*\*)?(?:\s*+\((?P<also>{_NAME})\))?|\((?P<bracketed>[^()]++)\))"
+    rf"\s*+(?:\*\*)?{_KIND}(?:\*\*)?\s*+:?\s*+(?:\*\*)?\s*+(?P<text>.*)$"
+)
+BRACKETED_CUE = re.compile(rf"^\((?P<name>{_NAME})[ ](?P<manner>(?i:speaking|thinking))\):?$")
+KIND_MARK = re.compile(r"\((speaking|thinking)\)", re.I)
+
+_END = re.compile(r"^\W*(?:the )?end(?: of(?: the)? (?:script|scene|speech|dialogue|conversation))?\W*$", re.I)
+_REMARK = re.compile(r"^\W*(?:author['’]s |writer['’]s )?(?:notes?|disclaimer|word count|p\.s\.)\W*:", re.I)
 _HEADER = re.compile(r"^(?:[-*]\s++)?(?:\*\*)?(?P<key>[A-Za-z]++)(?:\*\*)?\s*+:\s*+(?:\*\*)?\s*+(?P<value>.*)$")
 _ACTION = re.compile(r"^(?:_(?P<a>[^_]++)_|\*(?P<b>[^*]++)\*|\((?P<c>[^()]++)\)|\[(?P<d>[^\[\]]++)\])[.]?$")
 _ESCAPED = re.compile(r"^\\\[(?P<text>[^\[\]\\]++)\\?\]$")  # a direction in brackets, as Markdown has to write them
@@ -70,6 +81,13 @@ def read_header(line: str) -> tuple[str, str, str] | None:
     written = match["key"].casefold() if match else ""
     key = _ALIASES.get(written, written)
     return (written, key, match["value"].strip(" *")) if match and key in HEADER_KEYS else None
+
+
+def read_remark(line: str) -> str:
+    """Why a line is nothing that is said or done in the scene but its writer's remark on it, "" for any other line."""
+    if _END.match(line):
+        return "the writer's mark of the end"
+    return "a remark of the writer's" if _REMARK.match(line) else ""
 
 
 def read_action(line: str) -> str:
