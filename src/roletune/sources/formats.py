@@ -1,7 +1,8 @@
 """Every format that a source can have: its reader, its name in `sources.format`, and how it is recognised.
 
 A format is recognised by what is in the file before what the file is called: a `.json` may be a card, a chat log or
-somebody's training data, and a `.txt` anything. A reader is imported when it is called, so that the table costs nothing.
+somebody's training data, and a `.txt` anything. A reader is imported when it is called: the table costs
+nothing.
 """
 
 from __future__ import annotations
@@ -55,6 +56,9 @@ READERS: dict[str, Reader] = {
     "openai-messages": _in("conversations", "read_openai_messages"),
     "alpaca": _in("conversations", "read_alpaca"),
 }
+
+# Formats whose scenes know the line of the text that they start on.
+LINED = frozenset({"script", "plain", "fountain"})
 
 # Extension -> format, where the extension says it all; "" where the contents have to tell.
 EXTENSIONS: dict[str, str] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import shlex
+from itertools import accumulate
 from pathlib import Path, PurePosixPath
 
 from roletune.errors import SourceError
@@ -50,7 +51,7 @@ def decode(data: bytes, name: str) -> str:
     Raises SourceError for anything else, naming the encoding and a command that mends the file `name`.
     """
     try:
-        text = data.decode(_encoding(data))
+        text = data.decode(marked_encoding(data))
     except UnicodeDecodeError as error:
         raise _not_text(name, data) from error
     if "\0" in text:  # valid UTF-8, as UTF-16 of plain English and many binary files are, but no text
@@ -60,10 +61,17 @@ def decode(data: bytes, name: str) -> str:
 
 def peek(head: bytes) -> str:
     """The beginning of a file as text, whatever it is: to look at, never to keep."""
-    return head.decode(_encoding(head), errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+    return head.decode(marked_encoding(head), errors="replace").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _encoding(data: bytes) -> str:
+def line_starts(data: bytes, name: str) -> tuple[int, ...]:
+    """The offset of each line of `data` as text, and last that of its end."""
+    lengths = (len(line) for line in decode(data, name).splitlines(keepends=True))
+    return tuple(accumulate(lengths, initial=0))
+
+
+def marked_encoding(data: bytes) -> str:
+    """The encoding that a byte order mark names, UTF-8 without one."""
     return next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8-sig")
 
 

@@ -2,65 +2,113 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from roletune.engine.store import file_hash, write_records
+from roletune.engine.store import file_hash, write_json, write_records, write_text
 from roletune.errors import ProjectError
 from roletune.project import Project, Source
-from roletune.records import Dialogue, Profile
-from roletune.sources.dialogues import ReadDialogues, read_dialogues
+from roletune.records import Dialogue, Profile, Speakers
+from roletune.sources import material
+from roletune.sources.attribution import Use, render_attribution, stated_licences
+from roletune.sources.cited import cite
+from roletune.sources.dialogues import ReadDialogues
+from roletune.sources.formats import LINED, read_source
+from roletune.sources.licences import allows_commercial_use, most_restrictive
 from roletune.sources.lint import lint
-from roletune.sources.profile import parse_profile
-from roletune.sources.text import read_text
+from roletune.sources.material import Material
+from roletune.sources.profile import read_profile_text
+from roletune.sources.text import line_starts, read_bytes
 from roletune.verbs.stage import Stage
 from roletune.workbench import Workbench
 
 _FIELDS = ("name", "aliases", "language", "subject", "description", "style", "catchphrases", "boundary")
+MAX_SOURCE_BYTES = 100_000_000
 
 
 async def make_profile(bench: Workbench) -> str:
-    """Read the profile and every source of dialogues, lint the profile, cut it into passages."""
+    """Read the profile and every source, lint the profile, cut it into passages, and say whose it all is."""
     project = bench.project
-    profile = read_profile(project)
-    read = read_sources(project, profile)
+    materials = read_materials(project)
+    profile = read_profile(project, materials)
+    read = read_sources(project, profile, materials)
     findings = lint(profile)
-    write_records(project.records("profile"), [profile])
-    write_records(project.records("lint"), findings)
     kept = bench.keep("dialogues", read.dialogues, read.rejections, Dialogue)
+    used = material.uses(materials, profile.passages, kept)
+    write_records(project.records("profile"), [_licensed(profile, used)])
+    write_records(project.records("lint"), findings)
+    write_json(project.build / "speakers.json", Speakers(speakers=material.speakers(materials, profile)))
+    write_text(project.build / "ATTRIBUTION.md", render_attribution(profile.name, used))
     for finding in findings:
         bench.progress.say(f"  {finding.severity}: {finding.check}: {finding.message}")
     return f"{len(profile.passages)} passages, {len(kept)} dialogues, {len(findings)} lint findings"
 
 
-def read_profile(project: Project) -> Profile:
-    """The profile as settings and profile file tell it; without a description, the first passage describes."""
-    character = project.character
-    path = project.folder / character.profile
-    text = parse_profile(read_text(path), project.told(path), character.licence)
-    fields = {name: getattr(character, name) for name in _FIELDS}
-    fields["description"] = character.description or text.passages[0].text
-    return Profile(**fields, passages=text.passages)
-
-
-def read_sources(project: Project, profile: Profile) -> ReadDialogues:
-    """The dialogues of every source, in order, and what in them could not be read.
-
-    Raises ProjectError if there are sources and the character has no dialogue in any of them.
-    """
-    read = [
-        read_dialogues(read_text(path), _name(project, source, path), source.origin, profile, project.character.splits)
+def read_materials(project: Project) -> list[Material]:
+    """The profile file, if there is one, and every file of every source, in order. Raises SourceError."""
+    path, licence = project.profile_file, project.character.licence
+    read = []
+    if path:
+        name = project.told(path)
+        reading = read_profile_text(read_bytes(path), name)
+        read.append(Material(cite(reading, name, licence=licence), "prose", reading, "knowledge"))
+    return read + [
+        read_material(path, _name(project, source, path), source, licence)
         for source in project.character.sources
         for path in project.source_files(source)
     ]
-    dialogues = tuple(dialogue for part in read for dialogue in part.dialogues)
-    rejections = tuple(rejection for part in read for rejection in part.rejections)
-    if read and not dialogues:
+
+
+def read_material(path: Path, name: str, source: Source, licence: str = "") -> Material:
+    """One file of a source, told as `name`; `licence` is that of what was written for the character."""
+    data = read_bytes(path, MAX_SOURCE_BYTES)
+    form, reading = read_source(data, name, source.format)
+    stated = source.licence or reading.licence or (licence if source.origin == "written" else "")
+    cited = cite(reading, name, source.origin, stated, source.url)
+    return Material(cited, form, reading, source.kind, line_starts(data, name) if form in LINED else ())
+
+
+def read_profile(project: Project, materials: Sequence[Material] | None = None) -> Profile:
+    """The profile as settings and sources tell it; without a description, the first passage describes.
+
+    Raises ProjectError if nothing tells about the character.
+    """
+    materials = read_materials(project) if materials is None else materials
+    character = project.character
+    passages, _ = material.passages(materials)
+    if not passages:
+        raise ProjectError(
+            f"Nothing tells about {character.name}. Write what is known into {project.folder / character.profile}, or "
+            f"import a source that tells it: roletune import {project.folder} FILE"
+        )
+    fields = {name: getattr(character, name) for name in _FIELDS}
+    fields["description"] = character.description or passages[0].text
+    return Profile(**fields, passages=tuple(passages), facts=tuple(material.facts(materials)))
+
+
+def read_sources(project: Project, profile: Profile, materials: Sequence[Material] | None = None) -> ReadDialogues:
+    """The dialogues of every source, in order, and what in the sources could not be read.
+
+    Raises ProjectError if there are scenes and the character speaks in none of them.
+    """
+    materials = read_materials(project) if materials is None else materials
+    read = material.dialogues(materials, profile, project.character.splits)
+    rejections = (*read.rejections, *material.passages(materials)[1])
+    played = any(each.reading.scenes for each in materials if each.kind != "knowledge")
+    if played and not read.dialogues:
         reasons = "; ".join(f"{row.detail}: {row.reason}" for row in rejections[:3]) or "they are empty"
         raise ProjectError(
             f"No dialogue of {profile.name} in the sources ({reasons}). Speakers are matched by name and aliases: "
             f"{', '.join((profile.name, *profile.aliases))}."
         )
-    return ReadDialogues(dialogues, rejections)
+    return ReadDialogues(read.dialogues, rejections)
+
+
+def _licensed(profile: Profile, used: Sequence[Use]) -> Profile:
+    """The profile with the licence that wins."""
+    licences = stated_licences(used)
+    whole = {"licence": most_restrictive(licences), "commercial_use": allows_commercial_use(licences)}
+    return profile.model_copy(update=whole)
 
 
 def _name(project: Project, source: Source, path: Path) -> str:
@@ -73,7 +121,8 @@ def _name(project: Project, source: Source, path: Path) -> str:
 
 def _inputs(project: Project) -> list[tuple[str, str]]:
     sources = [path for source in project.character.sources for path in project.source_files(source)]
-    return [(path.name, file_hash(path)) for path in [project.folder / project.character.profile, *sources]]
+    own = [project.profile_file] if project.profile_file else []
+    return [(path.name, file_hash(path)) for path in [*own, *sources]]
 
 
 STAGE = Stage(
@@ -81,7 +130,14 @@ STAGE = Stage(
     "read what is known: passages, authentic and written dialogues, lint findings",
     make_profile,
     reads=(),
-    writes=("profile.jsonl", "lint.jsonl", "dialogues.jsonl", "dialogues.rejected.jsonl"),
+    writes=(
+        "profile.jsonl",
+        "lint.jsonl",
+        "speakers.json",
+        "ATTRIBUTION.md",
+        "dialogues.jsonl",
+        "dialogues.rejected.jsonl",
+    ),
     settings=lambda bench: (
         [getattr(bench.project.character, name) for name in (*_FIELDS, "sources", "splits", "licence")],
         _inputs(bench.project),

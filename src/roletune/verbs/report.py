@@ -65,9 +65,9 @@ def _told_on_the_card(bench: Workbench) -> tuple[str | bool, ...]:
 
 def notices(bench: Workbench) -> list[str]:
     """What must be said wherever the character is shown: that of character.yaml, and those of the profile's head."""
-    character = bench.project.character
-    text = parse_profile(read_text(bench.project.folder / character.profile), character.profile)
-    return [notice for notice in dict.fromkeys([character.notice, *text.notices]) if notice]
+    character, path = bench.project.character, bench.project.profile_file
+    told = parse_profile(read_text(path), character.profile).notices if path else ()
+    return [notice for notice in dict.fromkeys([character.notice, *told]) if notice]
 
 
 def _versions() -> dict[str, str]:
