@@ -24,6 +24,7 @@ from roletune.errors import SourceError
 from roletune.records import Turn
 from roletune.rendering.script import ParsedScene, UnreadLine
 from roletune.rendering.script_lines import Manner, read_manner
+from roletune.sources.cue_names import is_mark, read_cue
 from roletune.sources.fdx import fdx_elements
 from roletune.sources.fountain import fountain_elements
 from roletune.sources.reading import Reading
@@ -37,7 +38,6 @@ _TIMES = re.compile(
     r"|tag|nacht|morgen|abend|jour|nuit|matin|soir)\b",
     re.I,
 )
-_MARKS = {"vo", "os", "oc", "contd", "cont", "continued", "continuing", "prelap", "offscreen", "voiceover", "more"}
 _UNFINISHED = "has no dialogue in it. Fountain wants a cue in capitals after an empty line, and the dialogue below it."
 
 
@@ -146,18 +146,17 @@ class _Builder:
     def _cue(self, element: Element) -> None:
         self._settle()
         self._content(element)
-        name, _, rest = element.text.rstrip("^ ").partition("(")
-        self.cue, self.speaker, self.manner, self.said = element, " ".join(name.split()), Manner(), False
-        for extension in re.split(r"[()]", rest):
-            if extension.strip() and not _is_mark(extension):
-                self._say_how(extension.strip())
+        self.speaker, manners = read_cue(element.text)
+        self.cue, self.manner, self.said = element, Manner(), False
+        for manner in manners:
+            self._say_how(manner)
 
     def _within_speech(self, element: Element) -> None:
         if not self.cue:  # FDX lets one write dialogue of nobody
             self._unread(element, "no speaker is named")
         elif element.kind == "dialogue":
             self.speech.append(element.text)
-        elif not _is_mark(element.text):
+        elif not is_mark(element.text):
             self._settle_speech()
             self._say_how(element.text)
 
@@ -200,12 +199,6 @@ def _joined(parts: list[str]) -> str:
     """Lines of one paragraph follow one another; a break between paragraphs is one line break."""
     paragraphs = " ".join(parts).split("\n")
     return "\n".join(filter(None, (" ".join(paragraph.split()) for paragraph in paragraphs)))
-
-
-def _is_mark(extension: str) -> bool:
-    """Whether it says only how we come to hear the speaker: (V.O.), (O.S. CONT'D), (cont’d)."""
-    words = re.split(r"[\s,/]+", re.sub(r"[.'’\-]", "", extension.casefold()).strip())
-    return all(word in _MARKS for word in words)
 
 
 def _place(heading: Element) -> dict[str, str]:
