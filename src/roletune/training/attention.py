@@ -62,14 +62,15 @@ class SegmentAttention(torch.autograd.Function):
         # Scaled before the product: half the size of the scores, and exact for the usual dim of a power of 4.
         q, k, v = layout.queries(query * scaling), layout.keys(key), layout.keys(value)
         q, output = (x.view(groups, -1, *x.shape[1:]) for x in (q, torch.empty_like(q)))
-        triangle = q.new_full((BLOCK, BLOCK), float("-inf")).triu_(1)  # added: a fill by mask is slow on CPUs
+        future = q.new_full((BLOCK, BLOCK), float("-inf")).triu_(1)  # added: a fill by mask is slow on CPUs
         kept = []
         for start, end, first, last in layout.blocks:
+            rows = end - start
             scores = torch.bmm(q[:, :, start:end].reshape(groups, -1, dim), k[:, first:last].transpose(1, 2))
-            scores.view(groups, -1, BLOCK, last - first)[..., -BLOCK:] += triangle
+            scores.view(groups, -1, rows, last - first)[..., -rows:] += future[:rows, :rows]
             probabilities = torch.softmax(scores, -1)
             kept.append(probabilities)
-            output[:, :, start:end] = torch.bmm(probabilities, v[:, first:last]).view(groups, -1, BLOCK, dim)
+            output[:, :, start:end] = torch.bmm(probabilities, v[:, first:last]).view(groups, -1, rows, dim)
         ctx.save_for_backward(q, k, v, *kept)
         ctx.layout, ctx.scaling, ctx.tokens = layout, scaling, query.shape[2]
         return layout.tokens_of_queries(output.flatten(0, 1), query.shape[2])
@@ -90,9 +91,9 @@ class SegmentAttention(torch.autograd.Function):
             grad_v[:, first:last] += torch.bmm(probabilities.transpose(1, 2), grad).float()
             grad_p = torch.bmm(grad, v[:, first:last].transpose(1, 2))
             grad_s = torch.ops.aten._softmax_backward_data(grad_p, probabilities, -1, probabilities.dtype)
-            rows = q[:, :, start:end].reshape(groups, -1, dim)
-            grad_k[:, first:last] += torch.bmm(grad_s.transpose(1, 2), rows).float()
-            grad_q[:, :, start:end] = torch.bmm(grad_s, k[:, first:last]).view(groups, -1, BLOCK, dim)
+            queries = q[:, :, start:end].reshape(groups, -1, dim)
+            grad_k[:, first:last] += torch.bmm(grad_s.transpose(1, 2), queries).float()
+            grad_q[:, :, start:end] = torch.bmm(grad_s, k[:, first:last]).view(groups, -1, end - start, dim)
         of_queries = layout.tokens_of_queries(grad_q.flatten(0, 1).mul_(ctx.scaling), ctx.tokens)
         of_keys = (layout.tokens_of_keys(grad, ctx.tokens).to(k.dtype) for grad in (grad_k, grad_v))
         return (*(grad.transpose(1, 2) for grad in (of_queries, *of_keys)), None, None)

@@ -9,7 +9,8 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
-BLOCK = 128
+GRAIN = 128  # padded rows are a multiple of this, so that shapes recur
+BLOCK = 256  # rows of a product: fewer products outweigh what is computed behind the mask
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,12 @@ class _Part:
 
     @property
     def padded(self) -> int:
-        return -(-self.length // BLOCK) * BLOCK
+        return _rounded(self.length)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Padded rows: queries from the start of a block each, keys behind a copy of the prefix each, zeros at the end."""
+    """Padded rows: the queries of each part, its keys behind a copy of the prefix, zeros up to a multiple of GRAIN."""
 
     parts: tuple[_Part, ...]
 
@@ -60,7 +61,7 @@ class Layout:
         """The layout of these segments; the prefix, if there is one, comes first."""
         lengths = [n for n in (segments.prefix, *segments.lengths) if n]
         shared = [0 if i == 0 and segments.prefix else segments.prefix for i in range(len(lengths))]
-        padded = [-(-n // BLOCK) * BLOCK for n in lengths]
+        padded = [_rounded(n) for n in lengths]
         tokens = accumulate(lengths, initial=0)
         queries = accumulate(padded, initial=0)
         keys = accumulate([n + s for n, s in zip(padded, shared, strict=True)], initial=0)
@@ -69,11 +70,11 @@ class Layout:
 
     @property
     def blocks(self) -> list[tuple[int, int, int, int]]:
-        """Query rows [start, end) and the key rows [first, last) that they see, the last BLOCK of them causally."""
+        """Query rows [start, end) and the key rows [first, last) that they see, the last `end - start` causally."""
         return [
-            (part.query + at, part.query + at + BLOCK, part.key, part.key + part.shared + at + BLOCK)
+            (part.query + at, part.query + end, part.key, part.key + part.shared + end)
             for part in self.parts
-            for at in range(0, part.padded, BLOCK)
+            for at, end in _cut(part.padded)
         ]
 
     def queries(self, x: Tensor) -> Tensor:
@@ -110,3 +111,12 @@ class Layout:
             output[0, : part.shared] += x[:, part.key : own].transpose(0, 1)
             output[0, part.token : part.token + part.length] += x[:, own : own + part.length].transpose(0, 1)
         return output
+
+
+def _rounded(length: int) -> int:
+    return -(-length // GRAIN) * GRAIN
+
+
+def _cut(rows: int) -> list[tuple[int, int]]:
+    """Runs of at most BLOCK rows."""
+    return [(at, min(at + BLOCK, rows)) for at in range(0, rows, BLOCK)]
