@@ -27,7 +27,7 @@ SAMPLES = {
     "rttm": ("a.txt", "SPEAKER talk 1 0.00 1.20 <NA> <NA> A <NA> <NA>\n"),
     "cornell": ("movie_lines.txt", "L1 +++$+++ u0 +++$+++ m0 +++$+++ MIRA +++$+++ Hello.\n"),
     "wiki-transcript": ("a.wiki", "'''Mira:''' Hello.\n"),
-    "wiki": ("a.json", '{"query": {"pages": []}}'),
+    "wiki": ("a.json", '{"format": "roletune wiki page", "page_id": 1, "revision_id": 2}'),
     "card": ("a.json", '{"spec": "chara_card_v2", "data": {"name": "Mira"}}'),
     "chat-log": ("a.jsonl", '{"user_name": "Olaf", "character_name": "Mira"}\n{"name": "Mira", "mes": "Hello."}\n'),
     "speech": ("a.json", '{"segments": [{"start": 0.0, "end": 1.0, "text": "Hello."}], "language": "en"}'),

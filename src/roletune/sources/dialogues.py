@@ -81,9 +81,7 @@ def unwanted_scenes(reading: Reading, cited: Cited, profile: Profile, splits: Sp
 def unread_lines(reading: Reading, cited: Cited) -> list[Rejection]:
     """The lines of a source that belong to nothing."""
     return [
-        Rejection(
-            stage="profile", reason="unread line", detail=f"{cited.name}:{line.number}", record={"text": line.text}
-        )
+        Rejection(stage="profile", reason="unread line", detail=_where(cited, line), record={"text": line.text})
         for line in reading.unread
     ]
 

@@ -30,9 +30,7 @@ _KEYS: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"prompt", "completion"}), "character-llm"),
     (frozenset({"prompt", "output", "source"}), "character-llm"),
     (frozenset({"instruction", "output"}), "alpaca"),
-    (frozenset({"wikitext"}), "wiki"),
-    (frozenset({"query"}), "wiki"),
-    (frozenset({"parse"}), "wiki"),
+    (frozenset({"page_id", "revision_id"}), "wiki"),
 )
 
 

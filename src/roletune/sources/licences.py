@@ -32,11 +32,11 @@ _SA = r"(?:share[ -]?alike|\b(?:by|nc)[ -]sa\b)"
 _ND = r"(?:no[ -]?deriv\w*|\b(?:by|nc)[ -]nd\b)"
 # The first pattern that is found decides: what asks more comes first.
 _LICENCES: tuple[tuple[re.Pattern[str], Restriction], ...] = tuple(
-    (re.compile(pattern, re.I), restriction)
+    (re.compile(pattern, re.I | re.S), restriction)
     for pattern, restriction in (
         (r"all rights reserved|fair use|copyrighted|proprietary", Restriction.UNKNOWN),
         (_ND, Restriction.NO_DERIVATIVES),
-        (rf"{_NC}.*{_SA}|{_SA}.*{_NC}", Restriction.NON_COMMERCIAL_SHARE_ALIKE),
+        (rf"^(?=.*{_NC})(?=.*{_SA})", Restriction.NON_COMMERCIAL_SHARE_ALIKE),
         (_NC, Restriction.NON_COMMERCIAL),
         (rf"{_SA}|gfdl|gnu free documentation|\b[al]?gpl\b|open database licen", Restriction.SHARE_ALIKE),
         (

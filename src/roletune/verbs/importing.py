@@ -10,7 +10,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +69,7 @@ class _Found:
     entry: str
     data: bytes
     material: Material
+    changed: bool = False  # a page that was here in another revision
     fetched: bool = False
 
 
@@ -88,7 +89,7 @@ def import_sources(project: Project, sources: Sequence[str], options: ImportOpti
                 each.source,
                 _inside(project, each.target),
                 each.material,
-                new=each.entry in added or each.target in written or not each.target.exists(),
+                new=each.entry in added or each.changed or each.target in written or not each.target.exists(),
             )
             for each in reader.found
         ]
@@ -142,20 +143,21 @@ class _Reader:
         self.found.append(_Found(source, target, _inside(self.project, part_of or target), data, material))
 
     def _fetch(self, address: str) -> None:
-        from roletune.sources.wiki import fetch_page
+        from roletune.sources.wiki import fetch_page, page_path
 
-        known = set(self.fetched.glob("*"))
+        before = page_path(address, self.fetched)
+        known = before.read_bytes() if before.is_file() else None
         path = fetch_page(address, self.fetched, refresh=self.options.refresh, contact=self.options.contact)
         target = self.project.folder / FOLDER / path.name
         try:
             data = read_bytes(path, MAX_SOURCE_BYTES)
             material = _material(self.project, target, data, self.options)
         except SourceError:
-            if path not in known:
-                path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True) if known is None else write_bytes(path, known)
             raise
-        self.written += [path] if path not in known else []
-        self.found.append(_Found(address, target, _inside(self.project, target), data, material, fetched=True))
+        self.written += [path] if known is None else []
+        changed = known is not None and known != data
+        self.found.append(_Found(address, target, _inside(self.project, target), data, material, changed, fetched=True))
 
     def _target(self, wanted: Path, data: bytes) -> Path:
         """The first of name.md, name-2.md, ... that is free, or holds the very same already."""
@@ -251,6 +253,8 @@ def _taken_back_on_failure() -> Iterator[list[Path]]:
     finally:
         for path in [] if well else written:
             path.unlink(missing_ok=True)
+            with suppress(OSError):  # others lie there
+                path.parent.rmdir()
 
 
 def _is_inside(project: Project, path: Path) -> bool:

@@ -12,6 +12,7 @@ from roletune.evaluation.report import build_report
 from roletune.evaluation.report_html import render_html
 from roletune.evaluation.report_markdown import render_markdown
 from roletune.records import DataStatistics, Evaluation, Finding, Report, Timings
+from roletune.sources.licences import Restriction, restriction
 from roletune.sources.profile import parse_profile
 from roletune.sources.text import read_text
 from roletune.verbs.stage import Stage
@@ -32,7 +33,7 @@ async def write_report(bench: Workbench) -> str:
         report,
         subject=character.subject,
         language=character.language,
-        licence=character.licence,
+        licence=_licence(bench),
         gguf=bench.adapter_gguf() is not None,
     )
     write_text(bench.project.build / "adapter" / "README.md", card)
@@ -60,7 +61,15 @@ def collect(bench: Workbench) -> Report:
 def _told_on_the_card(bench: Workbench) -> tuple[str | bool, ...]:
     """What the card tells beside the report."""
     character = bench.project.character
-    return character.subject, character.language, character.licence, bench.adapter_gguf() is not None
+    return character.subject, character.language, _licence(bench), bench.adapter_gguf() is not None
+
+
+def _licence(bench: Workbench) -> str:
+    """That of all sources together, which may ask more than that of what was written."""
+    licence = bench.profile.licence
+    unclear = restriction(licence) is Restriction.UNKNOWN  # the others say themselves whether they allow it
+    told = f"{licence} (commercial use is not known to be allowed)" if unclear else licence
+    return told if licence else bench.project.character.licence
 
 
 def notices(bench: Workbench) -> list[str]:

@@ -1,0 +1,91 @@
+from roletune.records import Profile, Turn
+from roletune.rendering.script import ParsedScene, UnreadLine
+from roletune.sources import material
+from roletune.sources.cited import Cited, cite
+from roletune.sources.material import Material
+from roletune.sources.reading import Paragraph, Reading
+from roletune.sources.splits import SplitSettings
+
+MIRA = Profile(name="Mira")
+SPOKEN = ParsedScene(title="A", turns=[Turn(speaker="MIRA", text="Yes."), Turn(speaker="Olaf", text="No.")], line=2)
+SILENT = ParsedScene(title="B", turns=[Turn(speaker="Olaf", text="No."), Turn(speaker="Per", text="No.")], line=9)
+READING = Reading(
+    paragraphs=(Paragraph("Mira keeps the light.", "Work", start=10, end=31), Paragraph("She is old.")),
+    scenes=(SPOKEN, SILENT),
+    unread=(UnreadLine(4, "???", "nobody says it"),),
+    url="https://wiki.example/Mira",
+    revision="7",
+    date="2026-03-01",
+    licence="CC BY-SA 4.0",
+    facts={"Born": "1815", "Died": ""},
+)
+
+
+def made(kind="both", name="sources/a.json", licence="", reading=READING):
+    return Material(cite(reading, name, "authentic", licence), "wiki", reading, kind)
+
+
+def dialogues(*materials):
+    return material.dialogues(materials, MIRA, SplitSettings())
+
+
+def test_every_record_carries_where_it_comes_from():
+    passages, _ = material.passages([made()])
+    dialogue = dialogues(made()).dialogues[0]
+    for record in (*passages, dialogue.provenance, dialogue.scene.provenance):
+        assert (record.url, record.revision, record.date) == ("https://wiki.example/Mira", "7", "2026-03-01")
+        assert record.licence == "CC BY-SA 4.0"
+    assert [(passage.start, passage.end) for passage in passages] == [(10, 31), (None, None)]
+    assert [passage.source for passage in passages] == ["sources/a.json#Work", "sources/a.json"]
+    assert [(fact.name, fact.value) for fact in material.facts([made()])] == [("Born", "1815")]
+
+
+def test_a_licence_that_settings_name_wins():
+    assert made(licence="CC0").cited.licence == "CC0"
+
+
+def test_every_scene_paragraph_and_line_ends_in_exactly_one_place():
+    for kind, kept_passages, kept_dialogues in (("both", 2, 1), ("knowledge", 2, 0), ("dialogues", 0, 1)):
+        passages, left_out = material.passages([made(kind)])
+        read = dialogues(made(kind))
+        assert (len(passages), len(read.dialogues)) == (kept_passages, kept_dialogues)
+        assert len(passages) + len(left_out) == 2
+        assert len(read.dialogues) + len(read.rejections) == 3
+        assert all(rejection.reason for rejection in (*left_out, *read.rejections))
+
+
+def test_the_reasons_name_the_place():
+    told = {rejection.reason: rejection.detail for rejection in dialogues(made()).rejections}
+    assert told == {"unread line": "sources/a.json:4 (nobody says it)", "no line of Mira": "sources/a.json:9 B"}
+
+
+def test_a_passage_that_two_sources_hold_is_kept_once():
+    passages, left_out = material.passages([made(), made(name="b.json")])
+    assert [passage.source for passage in passages] == ["sources/a.json#Work", "sources/a.json"]
+    assert {rejection.reason for rejection in left_out} == {
+        "the same passage is in sources/a.json#Work",
+        "the same passage is in sources/a.json",
+    }
+
+
+def test_a_long_paragraph_is_cut_and_each_piece_knows_its_place():
+    text = " ".join(f"Sentence number {k} is not short, but long enough." for k in range(90))
+    reading = Reading(paragraphs=(Paragraph(text, start=100, end=100 + len(text)),))
+    passages, _ = material.passages([made(reading=reading)])
+    assert len(passages) > 2
+    for passage in passages:
+        assert text[passage.start - 100 : passage.end - 100] == passage.text
+
+
+def test_scenes_know_their_places_where_lines_are_known():
+    lines = tuple(range(0, 200, 10))
+    found = dialogues(Material(Cited("a.md"), "script", READING, "both", lines))
+    assert (found.dialogues[0].provenance.start, found.dialogues[0].provenance.end) == (10, 80)
+
+
+def test_how_much_of_each_source_is_used_is_counted():
+    materials = [made(), made("knowledge", "sources/a.json-2")]
+    passages, _ = material.passages(materials)
+    first, second = material.uses(materials, passages, dialogues(*materials).dialogues)
+    assert (first.passages, first.dialogues) == (2, 1)
+    assert (second.passages, second.dialogues) == (0, 0)
