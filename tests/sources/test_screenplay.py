@@ -56,7 +56,8 @@ FDX = """<?xml version="1.0" encoding="UTF-8"?>
 <Paragraph Type="Action"><Text>Fog.</Text></Paragraph>
 <Paragraph Type="Character"><Text>ANNA (O.S.)</Text></Paragraph>
 <Paragraph Type="Parenthetical"><Text>(calling)</Text></Paragraph>
-<Paragraph Type="Dialogue"><Text>I am </Text><Text Style="Bold">not</Text><Text> here.</Text></Paragraph>
+<Paragraph Type="Dialogue"><Text>I <!-- a comment -->am </Text>
+<Text Style="Bold">not</Text><Text> here.</Text></Paragraph>
 <Paragraph><DualDialogue>
 <Paragraph Type="Character"><Text>BEN</Text></Paragraph><Paragraph Type="Dialogue"><Text>Anna?</Text></Paragraph>
 <Paragraph Type="Character"><Text>CLEM</Text></Paragraph><Paragraph Type="Dialogue"><Text>Who?</Text></Paragraph>

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from roletune.errors import SourceError
 from roletune.sources.screenplay_elements import Element, Kind
-from roletune.sources.xml_tree import local
+from roletune.sources.xml_tree import line_of, local, text_of
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -52,7 +52,7 @@ def _title_page(root: etree._Element) -> dict[str, str]:
 
 
 def _paragraph(paragraph: etree._Element) -> Iterator[Element]:
-    number = paragraph.sourceline or 1
+    number = line_of(paragraph)
     kind = _KINDS.get(paragraph.get("Type", "").casefold(), "action")
     text = _words(paragraph)
     if kind == "parenthetical":
@@ -71,17 +71,22 @@ def _paragraph(paragraph: etree._Element) -> Iterator[Element]:
 
 
 def _synopsis(properties: etree._Element) -> Iterator[Element]:
-    text = " ".join(" ".join(properties.itertext()).split())
+    text = _spaced(properties)
     if text:
-        yield Element("synopsis", text, properties.sourceline or 1)
+        yield Element("synopsis", text, line_of(properties))
 
 
 def _comment(element: etree._Element) -> Iterator[Element]:
-    text = " ".join(" ".join(element.itertext()).split())
+    text = _spaced(element)
     if text:
-        yield Element("comment", text, element.sourceline or 1)
+        yield Element("comment", text, line_of(element))
 
 
 def _words(paragraph: etree._Element) -> str:
-    runs = ["".join(run.itertext()) for run in paragraph if local(run) == "Text"]
+    runs = [text_of(run) for run in paragraph if local(run) == "Text"]
     return " ".join("".join(runs).split())
+
+
+def _spaced(element: etree._Element) -> str:
+    """The words of all texts within, with spaces between one text and the next."""
+    return " ".join(" ".join(str(piece) for piece in element.itertext("*")).split())

@@ -65,7 +65,7 @@ def _srt(text: str) -> Iterator[Utterance | UnreadLine]:
             if lines[number].strip():
                 yield UnreadLine(number + 1, lines[number], "after a time that can't be read")
         said = _broken(_TAG.sub("", "\n".join(lines[start + 1 : good])))
-        yield Utterance(said, *times[start], line=start + 1)
+        yield Utterance(said, times[start][0], times[start][1], start + 1)
 
 
 def _is_index(lines: list[str], start: int, number: int) -> bool:

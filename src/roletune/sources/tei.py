@@ -23,7 +23,7 @@ from roletune.records import Turn
 from roletune.rendering.script import ParsedScene, UnreadLine
 from roletune.sources.cue_names import read_cue
 from roletune.sources.reading import Paragraph, Reading
-from roletune.sources.xml_tree import local, parse_xml
+from roletune.sources.xml_tree import line_of, local, parse_xml
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -108,7 +108,7 @@ class _Reader:
 
     def _begin(self, element: etree._Element) -> None:
         self._leave()
-        self.scenes.append(ParsedScene(self._title(), line=element.sourceline or 1))
+        self.scenes.append(ParsedScene(self._title(), line=line_of(element)))
         self.headed = False
 
     def _leave(self) -> None:
@@ -161,7 +161,7 @@ class _Reader:
         if text and speaker:
             self.scenes[-1].turns.append(Turn(speaker=speaker, text=text))
         elif text:
-            self.unread.append(UnreadLine(element.sourceline or 1, text, "no speaker is named"))
+            self.unread.append(UnreadLine(line_of(element), text, "no speaker is named"))
 
     def _act(self, speaker: str, text: str) -> None:
         if text:
@@ -188,11 +188,11 @@ class _Reader:
     def _pass_over(self, element: etree._Element) -> None:
         text = _words(element)
         if text:
-            self.unread.append(UnreadLine(element.sourceline or 1, text, f"<{local(element)}> is no speech"))
+            self.unread.append(UnreadLine(line_of(element), text, f"<{local(element)}> is no speech"))
 
     def _loose(self, text: str | None, element: etree._Element) -> None:
         if text and text.strip():
-            self.unread.append(UnreadLine(element.sourceline or 1, " ".join(text.split()), "outside of a speech"))
+            self.unread.append(UnreadLine(line_of(element), " ".join(text.split()), "outside of a speech"))
 
 
 def _persons(root: etree._Element) -> dict[str, str]:

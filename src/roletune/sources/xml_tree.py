@@ -6,7 +6,7 @@ formats read here needs them. libxml2's own limits on depth (256) and on the len
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from roletune.errors import MissingExtraError, SourceError
 from roletune.sources.text import MAX_BYTES
@@ -39,3 +39,14 @@ def parse_xml(data: bytes, name: str) -> etree._Element:
 def local(element: etree._Element) -> str:
     """The element's name without its namespace; "" for a comment, an entity or a processing instruction."""
     return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def line_of(element: etree._Element) -> int:
+    """The line that the element begins on, from 1."""
+    line: Any = element.sourceline  # the stubs know no type for it
+    return line or 1
+
+
+def text_of(element: etree._Element) -> str:
+    """All words within the element, without the texts of comments."""
+    return "".join(str(piece) for piece in element.itertext("*"))
