@@ -324,7 +324,7 @@ def test_hostile_json_is_refused_with_a_reason(data, fault):
         (b"name: a\nx: .nan\n", "no finite number"),
         (b"? [a, b]\n: c\n", "key that is no text"),
         (b"just words", "holds no card but a str"),
-        (b"\x00\x01\x02", "no valid YAML"),
+        (b"\x00\x01\x02", "no text but binary data"),
         (b"name: a\nx: !!int zero\n", "can't be read"),
         (b"name: " + b"a" * 2_000_001, "over 2 MB"),
     ],

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from roletune.errors import SourceError
+from roletune.sources.text import decode
 
 MAX_JSON = 32_000_000  # cards carry pictures as data: URIs
 MAX_YAML = 2_000_000  # the reader in Python is slow
@@ -26,8 +27,9 @@ def parse_json(data: bytes, name: str) -> dict[str, Any]:
         raise SourceError(f"{name} is over {MAX_JSON // 1_000_000} MB of JSON. Move its pictures out of the card.")
     if sum(data.count(sign) for sign in (b",", b"[", b"{")) > MAX_VALUES:
         raise SourceError(f"{name} has over {MAX_VALUES:,} values. No card needs so many; get another copy.")
+    text = decode(data, name)
     try:
-        document = json.loads(_decode(data, name), parse_constant=_no_constant, parse_float=_finite)
+        document = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         cut_off = error.pos >= len(error.doc.rstrip()) or "Unterminated" in error.msg
@@ -47,8 +49,9 @@ def parse_yaml(data: bytes, name: str) -> dict[str, Any]:
     """The YAML mapping in `data`, as JSON would hold it. Raises SourceError."""
     if len(data) > MAX_YAML:
         raise SourceError(f"{name} is over {MAX_YAML // 1_000_000} MB of YAML. Save the card as JSON.")
+    text = decode(data, name)
     try:
-        document = yaml.load(_decode(data, name), _CardLoader)
+        document = yaml.load(text, _CardLoader)
     except yaml.YAMLError as error:
         raise SourceError(f"{name} is no valid YAML: {_one_line(error)}. Mend that place, or save as JSON.") from error
     except RecursionError as error:
@@ -81,14 +84,6 @@ def _children(value: Any) -> list[Any]:
 
 def _too_deep(name: str) -> SourceError:
     return SourceError(f"{name} is nested more than {MAX_DEPTH} deep. No card is; get another copy.")
-
-
-def _decode(data: bytes, name: str) -> str:
-    try:
-        text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SourceError(f"{name} is not UTF-8 (byte {error.start:,}). Save it as UTF-8.") from error
-    return text
 
 
 def _no_constant(constant: str) -> Any:
