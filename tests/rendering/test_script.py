@@ -1,6 +1,7 @@
 import re
 from collections import Counter
 from importlib.util import find_spec
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -220,6 +221,12 @@ def test_prose_between_a_header_and_the_first_turn_is_background():
     assert (script.scenes[0].headers, script.unread) == ({"background": "A lab - night Rain falls. Tony waits."}, ())
 
 
+def test_prose_before_a_header_is_no_background():
+    script = parse_script("Sure!\n\nBackground: A lab.\n\nTony: Hi.")
+    assert script.scenes[0].headers == {"background": "A lab."}
+    assert [line.text for line in script.unread] == ["Sure!"]
+
+
 def test_prose_after_a_list_of_scenes_is_no_background():
     script = parse_script("Scene 1:\nBackground: A lab.\n\nI hope that you like it!")
     assert script.scenes[0].headers == {"background": "A lab."}
@@ -431,6 +438,23 @@ def test_hamlet_is_read_whole(hamlet):
     assert (len(script.scenes), script.unread) == (20, ())
     assert script.headings == ("Hamlet", "ACT I", "ACT II", "ACT III", "ACT IV", "ACT V")
     assert cues == hamlet.count("\n**HAMLET**  \n") == 359
+
+
+def test_every_scene_of_hamlet_has_the_cues_that_are_printed_between_its_heading_and_the_next(hamlet):
+    """The boundaries, found by splitting the file at its headings: number, place and who speaks, in order."""
+    acts = [(act.split("\n")[0], act) for act in re.split(r"(?m)^## ", hamlet)[1:]]
+    printed = []
+    for act, text in acts:
+        for block in re.split(r"(?m)^### SCENE ", text)[1:]:
+            number, place = block.split("\n")[0].split(". ", 1)
+            cues = [cue.replace(":", "") for cue in re.findall(r"(?m)^\*\*(.+?):?\*\* *$", block)]
+            printed.append((f"{act}, scene {number}: {place}", [name for name, _ in groupby(cues)]))
+    read = [
+        (scene.title, [name for name, _ in groupby(turn.speaker for turn in scene.turns if turn.kind == "speech")])
+        for scene in parse_script(hamlet).scenes
+    ]
+    assert len(printed) == 20
+    assert read == printed
 
 
 def test_no_word_of_hamlet_is_lost_and_no_direction_is_spoken(hamlet):

@@ -134,6 +134,8 @@ class ScriptReader:
         if written == self.first_key:
             self._begin("", here.number)
         self._settle()
+        if not (self.scene.headers or self.scene.title):  # what stands before a scene is no background of it
+            self._give_up_loose()
         self.scene.headers.setdefault(key, "")
         self.first_key = self.first_key or written
         self.key, self.parts = key, [value]
@@ -249,14 +251,13 @@ class ScriptReader:
 
     def _take_loose(self) -> None:
         """Prose between a scene's header and its first turn tells its background."""
-        if self.scene.headers or self.scene.title:
+        if not (self.scene.headers or self.scene.title):
+            self._give_up_loose()
+        elif self.loose:
             known = self.scene.headers.get("background", "")
             prose = [line.text.strip() for line in self.loose]
-            if prose:
-                self.scene.headers["background"] = " ".join(filter(None, [known, *prose]))
+            self.scene.headers["background"] = " ".join(filter(None, [known, *prose]))
             self.loose = []
-        else:
-            self._give_up_loose()
 
     def _give_up_loose(self) -> None:
         self.unread += self.loose
