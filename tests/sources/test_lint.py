@@ -1,5 +1,5 @@
 from roletune.records import Passage, Profile
-from roletune.sources.lint import duplicate_passages, lint, lone_names, missing_aliases, too_little
+from roletune.sources.lint import duplicate_passages, lint, missing_aliases, out_of_place, too_little
 
 
 def profile(*texts, name="JARVIS", aliases=()):
@@ -30,21 +30,39 @@ def test_a_spelling_that_is_an_alias_is_no_finding():
     assert missing_aliases(profile(text, aliases=("J.A.R.V.I.S.", "Jarvis"))) == []
 
 
-def test_a_stranger_among_the_allies_is_found():
+def test_a_stranger_among_the_allies_is_found_with_the_evidence_and_the_place():
     text = "His allies are Tony Stark, Aman Pandey and Pepper Potts. Tony likes Pepper. Later Stark met Potts."
-    (finding,) = lone_names(profile(text))
-    assert "Aman Pandey" in finding.message
-    assert "Tony" not in finding.message
-    assert finding.where == "profile.md#0"
+    (finding,) = out_of_place(profile(text))
+    assert finding.message.startswith("'Aman Pandey' is number 1 of 1 rare names")
+    assert "it is one item of an enumeration" in finding.message
+    assert "allies are Tony Stark, Aman Pandey and Pepper" in finding.message
+    assert (finding.where, finding.severity) == ("profile.md#0", "note")
 
 
-def test_names_that_are_tied_to_others_are_no_finding():
-    assert lone_names(profile("He serves Tony Stark. Tony rests. Howard Stark built it. Howard left.")) == []
+def test_no_more_than_three_names_are_shown_and_rare_names_that_belong_are_not():
+    strangers = "Kay Low, Lee Moss, Mia Nash, Ned Oaks, Pam Quill and Rex Shaw"
+    assert len(out_of_place(profile(f"His allies are {strangers}."))) == 3
+    assert out_of_place(profile("He serves Tony Stark. Tony rests. The engineer Howard Hill built it.")) == []
+
+
+def test_chinese_text_is_counted_by_character():
+    assert too_little(profile("他守护着这座房子。" * 40)) == []
 
 
 def test_a_lint_holds_the_findings_of_every_check():
-    assert {finding.check for finding in lint(profile("Aman Pandey helps J.A.R.V.I.S."))} == {
+    text = "His allies are Ann, Aman Pandey, Tom and J.A.R.V.I.S. [edit] Ann met Tom at the caf\u00c3\u00a9"
+    passages = [*profile(text, "Early life").passages, Passage(id="x", text="Fin.", source="c", licence="CC BY-ND")]
+    found = lint(Profile(name="JARVIS", passages=tuple(passages)))
+    assert {finding.check for finding in found} == {
         "too little",
         "missing alias",
-        "lone names",
+        "foreign name",
+        "boilerplate",
+        "heading",
+        "encoding",
+        "licences",
+    }
+    assert "foreign name" not in {
+        finding.check
+        for finding in lint(Profile(name="JARVIS", passages=tuple(passages)), ["Aman Pandey", "Ann", "Tom"])
     }
