@@ -17,7 +17,7 @@ from roletune.errors import SourceError
 from roletune.rendering.script import UnreadLine
 from roletune.sources.text import decode
 
-MAX_DOCUMENTS = 500_000
+MAX_DOCUMENTS = 200_000
 MAX_BROKEN = 100  # places; what follows the last of them is not read
 
 _BETWEEN = re.compile(r"[\s,\x1e]*+")  # \x1e separates the values of a JSON text sequence (RFC 7464)
