@@ -56,8 +56,11 @@ class _TooMuchError(Exception):
     """Raised through pypdf from within a page."""
 
 
-def read_pages(data: bytes, name: str) -> PdfText:
-    """The pages of a PDF. Raises SourceError, or MissingExtraError without pypdf."""
+def read_pages(data: bytes, name: str, operations: int = MAX_OPERATIONS) -> PdfText:
+    """The pages of a PDF, drawn in at most so many operations.
+
+    Raises SourceError, or MissingExtraError without pypdf.
+    """
     try:
         from pypdf import PdfReader
         from pypdf.errors import DependencyError, PyPdfError
@@ -70,7 +73,7 @@ def read_pages(data: bytes, name: str) -> PdfText:
         reader = PdfReader(io.BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):
             raise _locked(name)
-        return _read(reader, name)
+        return _read(reader, name, operations)
     except DependencyError as error:
         raise _locked(name) from error
     except SourceError:
@@ -81,11 +84,11 @@ def read_pages(data: bytes, name: str) -> PdfText:
         raise SourceError(f"{name} is no sound PDF ({fault}). {cure}") from error
 
 
-def _read(reader: PdfReader, name: str) -> PdfText:
+def _read(reader: PdfReader, name: str, operations: int) -> PdfText:
     count = len(reader.pages)
     if count > MAX_PAGES:
         raise SourceError(f"{name} has {count:,} pages, over {MAX_PAGES:,}. Cut out those that tell: qpdf --pages")
-    budget = _Budget()
+    budget = _Budget(operations)
     pages: list[str] = []
     try:
         for page in reader.pages:
@@ -106,8 +109,8 @@ def _read(reader: PdfReader, name: str) -> PdfText:
 class _Budget:
     """What may still be drawn and kept."""
 
-    def __init__(self) -> None:
-        self.operations, self.characters = MAX_OPERATIONS, MAX_TEXT
+    def __init__(self, operations: int) -> None:
+        self.operations, self.characters = operations, MAX_TEXT
 
     def spend(self, *_: Any) -> None:
         """One operation of drawing."""

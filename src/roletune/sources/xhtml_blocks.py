@@ -59,9 +59,8 @@ def _silent(element: etree._Element) -> bool:
     name = local(element)
     if not name or name in _SILENT:  # comments and the like have no name
         return True
-    return any(
-        value in _NOTE_MARKS and (key == "role" or key.endswith("type")) for key, value in element.attrib.items()
-    )
+    marks = {str(value) for key, value in element.items() if str(key).endswith(("role", "}type"))}
+    return bool(marks & _NOTE_MARKS)
 
 
 def _block(level: int, words: list[str]) -> Iterator[tuple[int, str]]:
