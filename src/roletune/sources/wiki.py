@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from pydantic import ValidationError
+
 from roletune import __version__
 from roletune.engine.store import write_json
 from roletune.errors import MissingExtraError, SourceError
@@ -83,8 +85,10 @@ def _fetch(place: PageAddress, address: str, session: PoliteSession) -> WikiPage
         meta="siteinfo",
         siprop="general|rightsinfo|namespaces|namespacealiases",
     )
-    page = _page(answer, place, site)
-    stored = _stored(page, answer, address)
+    try:
+        stored = _stored(_page(answer, place, site), answer, address)
+    except (KeyError, IndexError, TypeError, AttributeError, ValidationError) as error:
+        raise site.no_mediawiki() from error
     listed = choices(stored) if stored.disambiguation else ()
     if listed:
         raise SourceError(
@@ -109,25 +113,26 @@ class _Site:
         import mwclient.errors
 
         whole: dict[str, Any] = {}
-        more: dict[str, str] = {}
+        more: dict[str, str] = {"continue": ""}
         for _ in range(_CONTINUED):
             try:
-                answer = self._site.get("query", **parameters, **more)
-            except mwclient.errors.APIError as error:
-                raise SourceError(f"{self._site.host} refuses the question: {error.info} ({error.code}).") from error
+                answer = self._site.raw_api("query", "GET", **parameters, **more, maxlag=_LAG)
             except mwclient.errors.InvalidResponse as error:
-                raise SourceError(
-                    f"{self._site.host} does not answer as a MediaWiki does. Check the address of the page."
-                ) from error
+                raise self.no_mediawiki() from error
             if not isinstance(answer, dict):
-                raise SourceError(
-                    f"{self._site.host} does not answer as a MediaWiki does. Check the address of the page."
-                )
+                raise self.no_mediawiki()
+            if "error" in answer:
+                told = answer["error"].get("info", "") if isinstance(answer["error"], dict) else answer["error"]
+                raise SourceError(f"{self._site.host} refuses the question: {told} Check the address of the page.")
             _merge(whole, answer)
-            more = answer.get("continue") or {}
-            if not more:
+            if not answer.get("continue"):
                 return whole
+            more = answer["continue"]
         raise SourceError(f"{self._site.host} does not come to an end of its answer. Try again later.")
+
+    def no_mediawiki(self) -> SourceError:
+        """What to raise for an answer of an unknown shape."""
+        return SourceError(f"{self._site.host} does not answer as a MediaWiki does. Check the address of the page.")
 
 
 def _discover(place: PageAddress, session: PoliteSession) -> str:

@@ -69,7 +69,6 @@ class PoliteSession(requests.Session):
         if response.status_code == 429 or response.status_code >= 500:
             return response, f"it answered {response.status_code}"
         if response.headers.get("x-database-lag") or b'"code":"maxlag"' in body[:2000]:
-            del response.headers["x-database-lag"]
             return response, "its database lags behind"
         if response.status_code >= 400:
             raise SourceError(_refused(url, response.status_code))

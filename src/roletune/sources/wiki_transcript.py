@@ -59,6 +59,7 @@ def read_transcript(
     reader = _Reader(LineNumbers(text))
     for line in page.lines:
         reader.read(line)
+    reader.close()
     scenes = tuple(scene for scene in reader.scenes if scene.turns)
     return WikiTranscript(_titled(scenes), tuple(reader.paragraphs), tuple(reader.unread), notices(page), page.facts)
 
@@ -115,7 +116,7 @@ class _Reader:
             self._other(line)
 
     def _skipped(self) -> bool:
-        skipped = known_names("skipped_sections")
+        skipped = known_names("skipped_sections") | known_names("beside_dialogue")
         return any(" ".join(heading.casefold().split()) in skipped for _, heading in self.path)
 
     def _heading(self, line: Line) -> None:
@@ -124,12 +125,13 @@ class _Reader:
         self._begin(": ".join(heading for _, heading in self.path if heading.casefold() not in _GENERIC), line)
 
     def _begin(self, title: str, line: Line) -> None:
-        self._close()
+        self.close()
         if not (self.scene.turns or self.scene.headers):
             self.scenes.pop()
         self.scenes.append(ParsedScene(title=title, line=self.numbers.at(line.start)))
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Nobody speaks any more; a cue that nothing followed is unread."""
         if self.silent:
             self._leave(self.silent)
         self.silent, self.speaker = None, ""
@@ -141,7 +143,7 @@ class _Reader:
         cue = read_cue_line(line.text)
         if cue is None:
             return False
-        self._close()
+        self.close()
         self.scene.turns += cue.turns
         self.speaker, self.begun = cue.name, True
         self.silent = None if cue.turns else line
@@ -154,7 +156,7 @@ class _Reader:
             return True
         action = read_action_line(line.text)
         if action:
-            self._close()
+            self.close()
             self.scene.turns.append(Turn(speaker="", text=action, kind="action"))
         return bool(action)
 

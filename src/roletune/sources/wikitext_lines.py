@@ -22,6 +22,7 @@ from roletune.sources.wikitext_templates import Arguments, dialogue_lines, is_di
 BOLD, BOLD_END, ITALIC, ITALIC_END, TERM, DEFINITION, RULE = "\ue001\ue002\ue003\ue004\ue005\ue006\ue007"
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z]+)*|simple")
+_SPACES = re.compile("[ \t\xa0]+")
 _MAGIC = re.compile(r"__[A-Z]{3,20}__")
 _DROPPED = {"ref", "references", "table", "gallery", "imagemap", "timeline", "style", "script", "templatestyles"}
 _DROPPED |= {"includeonly", "del", "s", "strike", "graph", "mapframe", "score", "categorytree", "inputbox", "infobox"}
@@ -118,7 +119,8 @@ class _Reader:
     def close(self) -> None:
         """End the line; one that holds nothing but space separates paragraphs."""
         full = [part for part in self.parts if not part[0].isspace()] or self.parts
-        text = unshield(_MAGIC.sub("", "".join(text for text, _, _ in self.parts))).strip()
+        text = unshield(_MAGIC.sub("", "".join(text for text, _, _ in self.parts)))
+        text = _SPACES.sub(" ", text).strip()
         start, end = (full[0][1], full[-1][2]) if full else (0, 0)
         self.page.lines.append(Line(text, start, end))
         self.parts = []
@@ -221,7 +223,7 @@ class _Reader:
         for parameter in node.params:
             key = " ".join(str(parameter.name).replace("_", " ").split()).casefold()
             rendered = self.render(parameter.value)
-            items = [unshield(line).strip(" -\t") for line in rendered.splitlines()]
+            items = [unshield(line).strip(" -*#:\t") for line in rendered.splitlines()]
             value = ", ".join(item for item in (_unmarked(one) for one in items) if item)
             if value and len(value) <= _MAX_FACT and parameter.showkey and not _IS_LOOK.search(key):
                 self.page.facts.setdefault(key, value)
