@@ -29,18 +29,23 @@ def read_questions(path: Path) -> list[Question]:
     return questions
 
 
-def _entries(path: Path) -> list[Any]:
+def read_yaml(path: Path, shape: str) -> Any:
+    """What a YAML file holds. Raises ProjectError with the place of a mistake, and `shape`: what to write instead."""
     try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        return yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise ProjectError(f"{path} can't be read: {error.strerror}. {SHAPE}") from error
+        raise ProjectError(f"{path} can't be read: {error.strerror}. {shape}") from error
     except UnicodeDecodeError as error:
         raise ProjectError(f"{path} is not UTF-8 (byte {error.start}). Save it as UTF-8.") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "not YAML"
-        raise ProjectError(f"{path} is not valid YAML{where}: {problem}. {SHAPE}") from error
+        raise ProjectError(f"{path} is not valid YAML{where}: {problem}. {shape}") from error
+
+
+def _entries(path: Path) -> list[Any]:
+    entries = read_yaml(path, SHAPE)
     if not isinstance(entries, list) or not entries:
         raise ProjectError(f"{path} holds no list of questions. {SHAPE}")
     return entries
