@@ -68,6 +68,8 @@ class Source(Settings):
     origin: Origin = Field(default="written", description="authentic: not made for this character's training")
     licence: str = Field(default="", description="of the texts, where they don't tell it themselves")
     url: str = Field(default="", description="where it is on the web, where it doesn't tell that itself")
+    sections: tuple[str, ...] = Field(default=(), description="of a wiki page, those to read; default: all")
+    skip: tuple[str, ...] = Field(default=(), description="sections of a wiki page to leave out")
 
     @field_validator("format")
     @classmethod

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roletune.errors import SourceError
-from roletune.sources.formats import EXTENSIONS, READERS, detect, read_source
+from roletune.sources.formats import EXTENSIONS, READERS, Sections, detect, read_source
 
 PROSE = "# Mira\n\nMira keeps the lighthouse.\n\nBorn: 1815\n\nShe says: nothing much.\n"
 SCRIPT = "## Scene: The lamp\nLocation: the tower\n\nOlaf: Why green?\nMira: Copper salts.\n"
@@ -119,3 +119,53 @@ def test_whatever_the_bytes_are_a_format_or_a_refusal_comes_out(data, suffix):
 def test_any_json_is_a_known_format_or_refused(value):
     with pytest.raises(SourceError):
         detect("a.json", json.dumps(value).encode())
+
+
+WIKI = {
+    "format": "roletune wiki page",
+    "address": "wiki:Mira",
+    "title": "Mira",
+    "page_id": 1,
+    "revision_id": 2,
+    "timestamp": "2026-03-01T10:00:00Z",
+    "url": "https://wiki.example/Mira",
+    "fetched": "2026-03-02T10:00:00Z",
+    "wikitext": "Mira keeps the light.\n\n== Work ==\nShe winds the clock.\n\n== Death ==\nShe drowned.\n",
+}
+
+
+def test_sections_of_a_wiki_page_can_be_picked_and_skipped():
+    def paragraphs(sections):
+        _, reading = read_source(json.dumps(WIKI).encode(), "a.wiki.json", sections=sections)
+        return [paragraph.text for paragraph in reading.paragraphs]
+
+    assert len(paragraphs(Sections())) == 3
+    assert "She drowned." not in paragraphs(Sections(skip=("Death",)))
+    assert "She winds the clock." in paragraphs(Sections(pick=("Work",)))
+    with pytest.raises(SourceError, match="no page of a wiki"):
+        read_source(PROSE.encode(), "a.md", sections=Sections(pick=("Work",)))
+
+
+PLAYED = {
+    "fountain": "INT. TOWER - NIGHT\n\nMIRA (O.S.)\nWho is there?\n\nOLAF\nOnly the post.\n",
+    "subtitles": "1\n00:00:01,000 --> 00:00:02,000\nMIRA: Who is there?\n\n"
+    "2\n00:00:03,000 --> 00:00:04,000\nOLAF: The post.\n",
+    "webvtt": "WEBVTT\n\n00:01.000 --> 00:02.000\n<v MIRA>Who is there?\n\n"
+    "00:03.000 --> 00:04.000\n<v OLAF>The post.\n",
+    "tei": '<TEI xmlns="http://www.tei-c.org/ns/1.0"><text><body><div type="scene"><sp><speaker>MIRA</speaker>'
+    "<p>Who is there?</p></sp><sp><speaker>OLAF</speaker><p>The post.</p></sp></div></body></text></TEI>",
+    "speech": '{"segments": [{"start": 0, "end": 1, "speaker": "MIRA", "text": "Who is there?"}, '
+    '{"start": 1, "end": 2, "speaker": "OLAF", "text": "The post."}]}',
+    "chat-log": '{"user_name": "OLAF", "character_name": "MIRA"}\n{"name": "MIRA", "is_user": false, "mes": "Who?"}\n'
+    '{"name": "OLAF", "is_user": true, "mes": "The post."}\n',
+    "script": "## Scene: X\n\nMIRA: Who is there?\nOLAF: The post.\n",
+    "plain": "MIRA: Who is there?\nOLAF: The post.\n",
+    "wiki-transcript": "'''MIRA''': Who is there?\n\n'''OLAF''': The post.\n",
+}
+
+
+@pytest.mark.parametrize("form", PLAYED)
+def test_a_conversation_is_the_same_in_every_format(form):
+    _, reading = read_source(PLAYED[form].encode(), f"a.{form}", form)
+    speakers = [turn.speaker for scene in reading.scenes for turn in scene.turns if turn.kind == "speech"]
+    assert [name.upper() for name in speakers] == ["MIRA", "OLAF"]

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
-from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from roletune.cli.session import AsJson, print_json
@@ -18,12 +16,18 @@ from roletune.engine.lock import project_lock
 from roletune.project import Project
 from roletune.records import Origin, Profile, Speaker
 from roletune.sources import material
-from roletune.sources.formats import AUTO, READERS
+from roletune.sources.formats import AUTO, READERS, Sections
 from roletune.sources.licences import UNKNOWN, conflicts
 from roletune.verbs.importing import Import, ImportedFile, ImportOptions, import_sources
 
 SHOWN = 5  # lines that could not be read
-_COUNTED = ("passages", "scenes", "dialogues", "not_read")
+_COUNTED = {
+    "passages": "passages",
+    "facts": "facts",
+    "scenes": "scenes",
+    "dialogues": "dialogues with the character",
+    "not_read": "lines not read",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -47,6 +51,8 @@ def import_(
         str, typer.Option("--origin", help=f"{', '.join(get_args(Origin))}; default: what suits the format.")
     ] = "",
     licence: Annotated[str, typer.Option("--licence", help="Of the texts, if they don't tell it themselves.")] = "",
+    section: Annotated[list[str] | None, typer.Option("--section", help="Of a wiki page: read only this.")] = None,
+    skip: Annotated[list[str] | None, typer.Option("--skip", help="Of a wiki page: leave this section out.")] = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask the wiki again for a page that is here.")] = False,
     contact: Annotated[str, typer.Option("--contact", help="Mail address or page, told to the wiki.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be imported; write nothing.")] = False,
@@ -59,7 +65,8 @@ def import_(
         raise typer.BadParameter(f"{origin!r} is none of {', '.join(get_args(Origin))}", param_hint="--origin")
     project = Project.open(character, complete=False)
     chosen: Any = origin or None
-    options = ImportOptions(form, chosen, licence, refresh, contact)
+    sections = Sections(tuple(section or ()), tuple(skip or ()))
+    options = ImportOptions(form, chosen, licence, sections, refresh, contact)
     with nullcontext() if dry_run else project_lock(project.build):
         result = import_sources(project, sources, options, dry=dry_run)
     _tell(project, result, dry_run=dry_run, as_json=as_json)
@@ -78,8 +85,8 @@ def _tell(project: Project, result: Import, *, dry_run: bool, as_json: bool) -> 
         print_json({"imported": rows, "failed": failed, "speakers": told, "warnings": warnings, "dry_run": dry_run})
         return
     console = Console()
-    if rows:
-        console.print(_table(rows))
+    for row in rows:
+        console.print(_line(row), soft_wrap=True)
     if speakers:
         console.print(speakers_table(speakers))
     for file in result.files:
@@ -118,14 +125,11 @@ def _figures(project: Project, profile: Profile, file: ImportedFile) -> dict[str
     }
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table(box=SIMPLE, pad_edge=False)
-    for column in ("path", "format", *_COUNTED, "licence"):
-        table.add_column(column.replace("_", " "), justify="right" if column in _COUNTED else "left", overflow="fold")
-    for row in rows:
-        cells = (row["path"], row["format"], *(row[column] for column in _COUNTED), row["licence"] or UNKNOWN)
-        table.add_row(*(Text(str(cell)) for cell in cells))
-    return table
+def _line(row: dict[str, Any]) -> Text:
+    """One file in a line that can be read on any terminal."""
+    counted = [f"{row[key]} {words}" for key, words in _COUNTED.items() if row[key]]
+    licence = f"licence: {row['licence'] or UNKNOWN}"
+    return Text(row["path"], "bold") + Text(f": {row['format']}, {', '.join(counted) or 'nothing'}; {licence}")
 
 
 def _tell_unread(console: Console, file: ImportedFile) -> None:

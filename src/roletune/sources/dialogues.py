@@ -104,6 +104,8 @@ def _unknown_header(parsed: ParsedScene) -> str:
 
 
 def _reason(dialogue: Dialogue, profile: Profile) -> str:
+    if not dialogue.turns:
+        return "a scene that nobody plays"
     if not any(profile.is_me(turn.speaker) and turn.kind == "speech" for turn in dialogue.turns):
         return f"no line of {profile.name}"
     speakers = {turn.speaker for turn in dialogue.turns if turn.kind == "speech"}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from importlib import import_module
 from pathlib import PurePath
+from typing import NamedTuple
 
 from roletune.errors import SourceError
 from roletune.sources.json_formats import detect_json
@@ -19,6 +20,16 @@ from roletune.sources.text_formats import detect_text
 
 HEAD_BYTES = 262_144  # what `detect` is given of a file
 AUTO = "auto"
+
+
+class Sections(NamedTuple):
+    """The sections of a wiki page to read, all if none is picked, and those to leave out."""
+
+    pick: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+
+
+ALL = Sections()
 
 
 def _in(module: str, function: str) -> Reader:
@@ -108,12 +119,18 @@ def detect(name: str, head: bytes) -> str:
     raise SourceError(f"{name} is in no format that can be read. Name it with `format` (--as): {', '.join(READERS)}.")
 
 
-def read_source(data: bytes, name: str, form: str = AUTO) -> tuple[str, Reading]:
+def read_source(data: bytes, name: str, form: str = AUTO, sections: Sections = ALL) -> tuple[str, Reading]:
     """(format, what is in it) of a file. Raises SourceError if it can't be read, with what to do."""
     found = detect(name, data[:HEAD_BYTES]) if form == AUTO else form
     if found not in READERS:
         raise SourceError(f"There is no format {found!r}. The formats are: {', '.join(READERS)}.")
-    return found, READERS[found](data, name)
+    if sections == ALL:
+        return found, READERS[found](data, name)
+    if found != "wiki":
+        raise SourceError(f"{name} is no page of a wiki: its sections can't be picked or skipped. Take them out of it.")
+    from roletune.sources.wiki_page import read_wiki
+
+    return found, read_wiki(data, name, pick=sections.pick, skip=sections.skip)
 
 
 def _by_magic(suffix: str, head: bytes) -> str:

@@ -19,7 +19,7 @@ from roletune.errors import EndpointError, SourceError
 from roletune.project import DIALOGUES, SETTINGS_FILE, Project, Source
 from roletune.records import Origin
 from roletune.sources.cited import cite
-from roletune.sources.formats import AUTO, EXTENSIONS, read_source
+from roletune.sources.formats import ALL, AUTO, EXTENSIONS, Sections, read_source
 from roletune.sources.material import Material
 from roletune.sources.text import marked_encoding, read_bytes
 from roletune.verbs.profile import MAX_SOURCE_BYTES
@@ -38,6 +38,7 @@ class ImportOptions:
     form: str = AUTO
     origin: Origin | None = None
     licence: str = ""
+    sections: Sections = ALL
     refresh: bool = False  # ask the wiki again
     contact: str = ""  # told to the wiki
 
@@ -191,7 +192,7 @@ def _files(folder: Path, options: ImportOptions) -> list[Path]:
 
 def _material(project: Project, target: Path, data: bytes, options: ImportOptions) -> Material:
     name = _inside(project, target)
-    form, reading = read_source(data, name, options.form)
+    form, reading = read_source(data, name, options.form, options.sections)
     return Material(cite(reading, name, _origin(form, options), options.licence), form, reading)
 
 
@@ -211,11 +212,13 @@ def _entries(project: Project, found: Sequence[_Found], options: ImportOptions) 
     for each in found:
         if each.entry in known or each.entry in entries or str(Path(each.entry).parent) in covered:
             continue
-        entry = {"path": each.entry, "origin": each.material.cited.origin}
+        entry: Entry = {"path": each.entry, "origin": each.material.cited.origin}
         if options.form != AUTO:
             entry["format"] = options.form
         if options.licence:
             entry["licence"] = options.licence
+        lists = {"sections": list(options.sections.pick), "skip": list(options.sections.skip)}
+        entry |= {key: names for key, names in lists.items() if names}
         entries[each.entry] = entry
     if entries and "sources" not in project.character.model_fields_set and _has_scenes(project, DIALOGUES):
         return [{"path": DIALOGUES.path}, *entries.values()]

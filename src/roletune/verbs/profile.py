@@ -13,7 +13,7 @@ from roletune.sources import material
 from roletune.sources.attribution import Use, render_attribution, stated_licences
 from roletune.sources.cited import cite
 from roletune.sources.dialogues import ReadDialogues
-from roletune.sources.formats import LINED, read_source
+from roletune.sources.formats import LINED, Sections, read_source
 from roletune.sources.licences import allows_commercial_use, most_restrictive
 from roletune.sources.lint import lint
 from roletune.sources.material import Material
@@ -62,7 +62,7 @@ def read_materials(project: Project) -> list[Material]:
 def read_material(path: Path, name: str, source: Source, licence: str = "") -> Material:
     """One file of a source, told as `name`; `licence` is that of what was written for the character."""
     data = read_bytes(path, MAX_SOURCE_BYTES)
-    form, reading = read_source(data, name, source.format)
+    form, reading = read_source(data, name, source.format, Sections(source.sections, source.skip))
     stated = source.licence or reading.licence or (licence if source.origin == "written" else "")
     cited = cite(reading, name, source.origin, stated, source.url)
     return Material(cited, form, reading, source.kind, line_starts(data, name) if form in LINED else ())

@@ -1,0 +1,75 @@
+import pytest
+from tests.character import make_character
+
+from roletune.errors import ProjectError
+from roletune.project import Project
+from roletune.verbs.profile import read_materials, read_profile, read_sources
+
+
+def read(folder):
+    project = Project.open(folder)
+    materials = read_materials(project)
+    profile = read_profile(project, materials)
+    return profile, read_sources(project, profile, materials)
+
+
+def test_passages_and_scenes_know_their_places_in_the_file(tmp_path):
+    folder = make_character(tmp_path)
+    profile, found = read(folder)
+    told = (folder / "profile.md").read_text("utf-8")
+    for passage in profile.passages:
+        assert told[passage.start : passage.end].startswith(passage.text)
+    played = (folder / "dialogues" / "scenes.md").read_text("utf-8")
+    for dialogue in found.dialogues:
+        part = played[dialogue.provenance.start : dialogue.provenance.end]
+        assert part.startswith(f"## Scene: {dialogue.scene.title}\n")
+        assert part.count("## Scene") == 1
+
+
+def test_a_source_of_prose_stands_in_for_a_profile_that_nobody_wrote(tmp_path):
+    folder = make_character(tmp_path, sources=[{"path": "dialogues"}, {"path": "known.md", "licence": "CC0"}])
+    (folder / "profile.md").rename(folder / "known.md")
+    profile, found = read(folder)
+    assert [passage.source for passage in profile.passages] == ["known.md#Work", "known.md#Habits"]
+    assert {passage.licence for passage in profile.passages} == {"CC0"}
+    assert len(found.dialogues) == 12
+
+
+@pytest.mark.parametrize("sources", [[{"path": "dialogues"}], [{"path": "dialogues/scenes.md", "kind": "dialogues"}]])
+def test_scenes_alone_do_not_tell_who_the_character_is(tmp_path, sources):
+    folder = make_character(tmp_path, sources=sources)
+    (folder / "profile.md").unlink()
+    with pytest.raises(ProjectError, match="write what is known"):
+        Project.open(folder)
+
+
+def test_sources_that_tell_nothing_are_named_with_the_cure(tmp_path):
+    folder = make_character(tmp_path, sources=[{"path": "dialogues/scenes.md"}])
+    (folder / "profile.md").unlink()
+    with pytest.raises(ProjectError, match=r"Nothing tells about Mira.*profile\.md.*roletune import"):
+        read(folder)
+
+
+def test_what_is_taken_of_a_source_is_a_setting(tmp_path):
+    folder = make_character(tmp_path, sources=[{"path": "dialogues", "kind": "knowledge"}])
+    _, found = read(folder)
+    assert found.dialogues == ()
+    assert {row.reason for row in found.rejections} == {"the source is read for its passages only"}
+    assert len(found.rejections) == 12
+
+
+def test_a_format_that_does_not_exist_is_a_mistake_in_the_settings(tmp_path):
+    with pytest.raises(ProjectError, match=r"sources\.0\.format: 'word' is none of auto, prose, script"):
+        Project.open(make_character(tmp_path, sources=[{"path": "dialogues", "format": "word"}]))
+
+
+def test_what_is_written_for_the_character_has_its_licence_and_the_rest_its_own(tmp_path):
+    folder = make_character(
+        tmp_path,
+        licence="CC0",
+        sources=[{"path": "dialogues"}, {"path": "played.md", "origin": "authentic", "licence": "CC BY 4.0"}],
+    )
+    (folder / "played.md").write_text("## Scene: A\n\nOlaf: Ho.\nMira: Hm.\n")
+    _, found = read(folder)
+    licences = {each.provenance.source.partition("#")[0]: each.provenance.licence for each in found.dialogues}
+    assert licences == {"dialogues/scenes.md": "CC0", "played.md": "CC BY 4.0"}
