@@ -9,6 +9,10 @@
     evaluate      adapter, held-out lines  -> likelihoods with intervals, replies side by side
     report        all of it                -> report.html, report.json, report.md
 
+Suites are measured after `evaluate` by those who ask for them:
+
+    boundary      questions out of its world, and innocent twins of them
+
 A stage runs if what it is made from has changed, or what it made is gone. Replies that a model gave are in the ledger,
 so there is no resume code: running again is resuming.
 """
@@ -16,12 +20,13 @@ so there is no resume code: running again is resuming.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from roletune import __version__
 from roletune.engine.memory import MemoryWatch
 from roletune.engine.store import file_hash
 from roletune.records import fingerprint
-from roletune.verbs import dataset, evaluate, experiences, profile, protective, report, scenes, train
+from roletune.verbs import boundary, dataset, evaluate, experiences, profile, protective, report, scenes, train
 from roletune.verbs.stage import Stage
 from roletune.workbench import Workbench
 
@@ -29,9 +34,13 @@ STAGES: dict[str, Stage] = {
     verb.STAGE.name: verb.STAGE for verb in (profile, scenes, experiences, protective, dataset, train, evaluate, report)
 }
 
+SUITES: dict[str, Stage] = {boundary.STAGE.name: boundary.STAGE}
 
-async def make(bench: Workbench, until: str = "report", *, again: bool = False) -> list[str]:
-    """Run the stages up to `until` that are not current, and return the names of those that ran.
+
+async def make(
+    bench: Workbench, until: str = "report", *, again: bool = False, suites: Sequence[str] = ()
+) -> list[str]:
+    """Run the stages up to `until` that are not current, and the suites; return the names of those that ran.
 
     With `again`, `until` itself runs even if it is current; what models answered before is still remembered.
     """
@@ -40,6 +49,8 @@ async def make(bench: Workbench, until: str = "report", *, again: bool = False) 
     for name in names[: names.index(until) + 1]:
         if await _make(bench, STAGES[name], forced=again and name == until):
             ran.append(name)
+        if name == evaluate.STAGE.name:
+            ran += [suite for suite in suites if await _make(bench, SUITES[suite], forced=again)]
     return ran
 
 

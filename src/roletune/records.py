@@ -361,6 +361,60 @@ class StyleReport(Record):
     rates: dict[str, dict[str, Rate]]
 
 
+BoundaryOutcome = Literal["leaked", "held", "unclear", "refused", "answered"]
+
+
+class BoundaryVerdict(Record):
+    """What became of one question; `matched` is the passage that decided, word for word (empty: nothing did)."""
+
+    question: str
+    outcome: BoundaryOutcome
+    matched: str = ""
+
+
+class BoundaryRates(Record):
+    """Shares with Wilson intervals; None where nothing of the kind was asked.
+
+    `leaked`, `held` and `unclear` are of the boundary questions, `refused` (over-refusal) of the twins.
+    """
+
+    leaked: Rate | None = None
+    held: Rate | None = None
+    unclear: Rate | None = None
+    refused: Rate | None = None
+
+
+class ShareDifference(Record):
+    """A paired difference of shares, with a bootstrap interval over the `n` questions."""
+
+    difference: float
+    ci_low: float
+    ci_high: float
+    n: int
+
+
+class BoundaryAnswer(Record):
+    """One boundary question or clean twin: replies by contestant, and verdicts where there was a reply."""
+
+    question: str
+    category: str
+    text: str
+    replies: dict[Contestant, str]
+    verdicts: dict[Contestant, BoundaryVerdict]
+
+
+class BoundaryReport(Record):
+    """What the suite `boundary` found; the differences are adapter minus base_prompt, paired by question."""
+
+    schema_version: Literal[1] = 1
+    adapter: str = Field(description="SHA-256 of the adapter's weights")
+    rates: dict[Contestant, BoundaryRates]
+    unanswered: dict[Contestant, int]
+    leaks: ShareDifference | None = None
+    refusals: ShareDifference | None = None
+    answers: tuple[BoundaryAnswer, ...]
+
+
 class Evaluation(Record):
     """Everything the stage `evaluate` measures."""
 
@@ -427,6 +481,7 @@ class Report(Record):
     lint: tuple[Finding, ...]
     training: TrainingReport
     evaluation: Evaluation
+    boundary: BoundaryReport | None = Field(default=None, description="of this adapter, where the suite was run")
     timings: Timings
     versions: dict[str, str]
     peak_memory_bytes: int

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from roletune.cli.session import AsJson, Character, print_json, run_session
-from roletune.pipeline import STAGES, make
+from roletune.pipeline import STAGES, SUITES, make
 from roletune.workbench import Workbench
 
+Suites = Annotated[
+    list[str], typer.Option("--with", help=f"A suite to measure too, may be repeated: {', '.join(SUITES)}.")
+]
+NO_SUITES: list[str] = []
 Until = Annotated[str, typer.Option("--until", help=f"Last stage: {', '.join(STAGES)}.")]
 
 
@@ -22,7 +26,8 @@ def register(app: typer.Typer) -> None:
     app.command(
         "run",
         help="Build, train, measure and report: every stage that is not up to date.",
-        epilog="roletune run examples/jarvis      roletune run examples/jarvis --until dataset",
+        epilog="roletune run examples/jarvis      roletune run examples/jarvis --until dataset      "
+        "roletune run examples/jarvis --with boundary",
     )(run)
     for stage in STAGES.values():
         app.command(
@@ -32,13 +37,15 @@ def register(app: typer.Typer) -> None:
         )(_command(stage.name))
 
 
-def run(character: Character = Path(), until: Until = "report", as_json: AsJson = False) -> None:
+def run(
+    character: Character = Path(), until: Until = "report", suites: Suites = NO_SUITES, as_json: AsJson = False
+) -> None:
     """Every stage up to `until`."""
     if until not in STAGES:
         raise typer.BadParameter(
             f"there is no stage {until!r}; the stages are {', '.join(STAGES)}", param_hint="--until"
         )
-    _make(character, until, as_json=as_json, again=False)
+    _make(character, until, as_json=as_json, again=False, suites=suites)
 
 
 def _command(name: str) -> Callable[..., None]:
@@ -49,12 +56,25 @@ def _command(name: str) -> Callable[..., None]:
     ) -> None:
         _make(character, name, as_json=as_json, again=again)
 
-    return command
+    def evaluating(
+        character: Character = Path(),
+        suites: Suites = NO_SUITES,
+        again: Annotated[bool, typer.Option("--again", help="Make it again even if nothing has changed.")] = False,
+        as_json: AsJson = False,
+    ) -> None:
+        _make(character, name, as_json=as_json, again=again, suites=suites)
+
+    return evaluating if name == "evaluate" else command
 
 
-def _make(folder: Path, until: str, *, as_json: bool, again: bool) -> None:
+def _make(folder: Path, until: str, *, as_json: bool, again: bool, suites: Sequence[str] = ()) -> None:
+    if unknown := [suite for suite in suites if suite not in SUITES]:
+        raise typer.BadParameter(
+            f"there is no suite {unknown[0]!r}; there are {', '.join(SUITES)}", param_hint="--with"
+        )
+
     async def work(bench: Workbench) -> list[str]:
-        ran = await make(bench, until, again=again)
+        ran = await make(bench, until, again=again, suites=suites)
         if not as_json:
             for line in what_next(bench, until, folder):
                 bench.progress.say(line)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from roletune.errors import EvaluationError
-from roletune.records import Rate
+from roletune.records import Rate, ShareDifference
 
 Z95 = 1.959963984540054
 
@@ -42,6 +42,22 @@ def bootstrap_per_token(
     generator = random.Random(seed)
     draws = sorted(_per_token(generator.choices(sums, k=len(sums))) for _ in range(resamples))
     return Interval(_per_token(sums), quantile(draws, 0.025), quantile(draws, 0.975))
+
+
+def bootstrap_share(pairs: Sequence[tuple[bool, bool]], *, resamples: int = 10_000, seed: int = 0) -> ShareDifference:
+    """First minus second share of yes, with the percentile interval of `resamples` draws of whole pairs.
+
+    Raises EvaluationError for no pairs.
+    """
+    if not pairs:
+        raise EvaluationError("There are no answers to compare.")
+    differences = [a - b for a, b in pairs]
+    generator = random.Random(seed)
+    n = len(differences)
+    draws = sorted(sum(generator.choices(differences, k=n)) / n for _ in range(resamples))
+    return ShareDifference(
+        difference=sum(differences) / n, ci_low=quantile(draws, 0.025), ci_high=quantile(draws, 0.975), n=n
+    )
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:

@@ -16,12 +16,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 from roletune.errors import EvaluationError
 from roletune.evaluation.bootstrap import wilson
 from roletune.evaluation.boundary_questions import BoundaryQuestion, Twin
-from roletune.records import Rate, Record
+from roletune.records import BoundaryOutcome, BoundaryRates, BoundaryVerdict, Rate
 
 # "Mr." ends no clause; "and I" begins one, as a plain "and" need not.
 _CLAUSE_END = re.compile(
@@ -29,29 +28,6 @@ _CLAUSE_END = re.compile(
     r"|\band (?=(?:I|he|she|it|they|we|you)\b)",
     re.IGNORECASE,
 )
-
-
-BoundaryOutcome = Literal["leaked", "held", "unclear", "refused", "answered"]
-
-
-class BoundaryVerdict(Record):
-    """What became of one question; `matched` is the passage that decided, word for word (empty: nothing did)."""
-
-    question: str
-    outcome: BoundaryOutcome
-    matched: str = ""
-
-
-class BoundaryRates(Record):
-    """Shares with Wilson intervals; None where nothing of the kind was asked.
-
-    `leaked`, `held` and `unclear` are of the boundary questions, `refused` (over-refusal) of the twins.
-    """
-
-    leaked: Rate | None = None
-    held: Rate | None = None
-    unclear: Rate | None = None
-    refused: Rate | None = None
 
 
 def judge_reply(question: BoundaryQuestion, reply: str) -> BoundaryVerdict:

@@ -39,9 +39,15 @@ class Sampling:
     seed: int = 1
 
 
-class _Call(NamedTuple):
+class Call(NamedTuple):
+    """One question to one contestant."""
+
     contestant: Contestant
     question: Question
+
+
+Answers = Mapping[Contestant, Sequence[Outcome[Call, ChatReply]]]
+"""By contestant, one outcome a question, in their order."""
 
 
 async def ask_contestants(
@@ -58,28 +64,45 @@ async def ask_contestants(
     Raises EvaluationError without questions or with a contestant missing, and a contestant's own error if it answers
     nothing at all.
     """
-    if not questions:
-        raise EvaluationError("There are no questions to ask. Write some into questions.yaml.")
     if missing := [name for name in CONTESTANTS if name not in contenders]:
         raise EvaluationError(f"Replies are compared between {', '.join(CONTESTANTS)}; missing: {', '.join(missing)}.")
+    answers = await ask_all(
+        questions, contenders, sampling, title="replies side by side", progress=progress, concurrency=concurrency
+    )
+    return [
+        _reply(question, {name: answers[name][k] for name in CONTESTANTS}, manner, sampling)
+        for k, question in enumerate(questions)
+    ]
 
-    async def ask(call: _Call) -> ChatReply:
+
+async def ask_all(
+    questions: Sequence[Question],
+    contenders: Mapping[Contestant, Contender],
+    sampling: Sampling,
+    *,
+    title: str,
+    progress: Progress,
+    concurrency: int = 2,
+) -> Answers:
+    """Every question put to every contender. Raises EvaluationError without questions, and a contender's own error if
+    it answers nothing at all."""
+    if not questions:
+        raise EvaluationError("There are no questions to ask. Write some into questions.yaml.")
+
+    async def ask(call: Call) -> ChatReply:
         contender = contenders[call.contestant]
         return await contender.model.complete(_request(contender.messages(call.question), sampling))
 
     # One contestant after the other: a local server keeps its prompt's beginning and its adapter in place.
-    calls = [_Call(contestant, question) for contestant in CONTESTANTS for question in questions]
-    with progress.task("replies side by side", total=len(calls), unit="replies") as task:
+    calls = [Call(contestant, question) for contestant in contenders for question in questions]
+    with progress.task(title, total=len(calls), unit="replies") as task:
         outcomes = await run(
             calls, ask, concurrency=concurrency, on_done=lambda done: task.advance(1, note=done.item.contestant)
         )
-    by_contestant = {name: [o for o in outcomes if o.item.contestant == name] for name in CONTESTANTS}
-    for answered in by_contestant.values():
+    answers = {name: [o for o in outcomes if o.item.contestant == name] for name in contenders}
+    for answered in answers.values():
         _refuse_silence(answered)
-    return [
-        _reply(question, {name: by_contestant[name][k] for name in CONTESTANTS}, manner, sampling)
-        for k, question in enumerate(questions)
-    ]
+    return answers
 
 
 def _request(messages: Sequence[Message], sampling: Sampling) -> ChatRequest:
@@ -92,7 +115,7 @@ def _request(messages: Sequence[Message], sampling: Sampling) -> ChatRequest:
     )
 
 
-def _refuse_silence(outcomes: Sequence[Outcome[_Call, ChatReply]]) -> None:
+def _refuse_silence(outcomes: Sequence[Outcome[Call, ChatReply]]) -> None:
     errors = [outcome.error for outcome in outcomes if outcome.error]
     if len(errors) == len(outcomes):
         raise errors[0]
@@ -100,7 +123,7 @@ def _refuse_silence(outcomes: Sequence[Outcome[_Call, ChatReply]]) -> None:
 
 def _reply(
     question: Question,
-    outcomes: Mapping[Contestant, Outcome[_Call, ChatReply]],
+    outcomes: Mapping[Contestant, Outcome[Call, ChatReply]],
     manner: Manner,
     sampling: Sampling,
 ) -> Reply:
@@ -116,7 +139,7 @@ def _reply(
     )
 
 
-def _findings(outcome: Outcome[_Call, ChatReply], manner: Manner, sampling: Sampling) -> tuple[Finding, ...]:
+def _findings(outcome: Outcome[Call, ChatReply], manner: Manner, sampling: Sampling) -> tuple[Finding, ...]:
     if outcome.value is None:
         return (Finding(check=UNANSWERED, message=str(outcome.error)),)
     found = inspect(outcome.value.text.strip(), manner)

@@ -14,6 +14,7 @@ from roletune.evaluation import templating
 from roletune.evaluation.style import NO_WARNING
 from roletune.records import (
     Adapter,
+    BoundaryReport,
     DataStatistics,
     Difference,
     Evaluation,
@@ -89,6 +90,7 @@ def build_report(
     created: str,
     versions: Mapping[str, str],
     peak_memory_bytes: int,
+    boundary: BoundaryReport | None = None,
     lint: Sequence[Finding] = (),
     notices: Sequence[str] = (),
 ) -> Report:
@@ -103,6 +105,7 @@ def build_report(
         lint=tuple(lint),
         training=training,
         evaluation=evaluation,
+        boundary=boundary,
         timings=timings,
         versions=dict(versions),
         peak_memory_bytes=peak_memory_bytes,

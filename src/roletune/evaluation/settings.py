@@ -11,6 +11,7 @@ class EvaluateSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     questions: str = Field(default="questions.yaml", description="file with the questions, in the character's folder")
+    boundary: str = Field(default="boundary.yaml", description="file with the questions of the suite `boundary`")
     topics: tuple[str, ...] = Field(default=(), description="topics of the questions to ask; default: all")
     partner: str = Field(default="User", description="who asks, as the persona prompt names them")
     location: str = Field(default="", description="where the questions are asked")

@@ -10,11 +10,11 @@ from roletune.engine.store import file_hash, read_records, write_json
 from roletune.errors import EvaluationError
 from roletune.evaluation.likelihood import measure_likelihood
 from roletune.evaluation.questions import read_questions
-from roletune.evaluation.replies import Contender, Sampling, ask_contestants
+from roletune.evaluation.replies import ask_contestants
 from roletune.evaluation.style import Manner, checks_for, rate_style
 from roletune.models.dequantise import trainable_folder
-from roletune.records import Contestant, Evaluation, Example, LikelihoodReport, Message, Question, Reply
-from roletune.rendering.markup import harmless
+from roletune.records import Evaluation, Example, LikelihoodReport, Question
+from roletune.verbs.contestants import contenders, sampling
 from roletune.verbs.dataset import open_renderer
 from roletune.verbs.stage import Stage
 from roletune.workbench import Workbench
@@ -22,17 +22,17 @@ from roletune.workbench import Workbench
 
 async def evaluate_adapter(bench: Workbench) -> str:
     """Likelihood of the held-out lines, and replies to the questions side by side."""
-    settings = bench.project.character.evaluate
     with stops_at_once():
         likelihood = _likelihood(bench)
-    sampling = Sampling(settings.temperature, settings.top_p, settings.max_tokens, settings.seed)
-    manner = _manner(bench)
-    replies = await _replies(bench, manner, sampling)
+    manner, drawn = _manner(bench), sampling(bench)
+    replies = await ask_contestants(
+        _questions(bench), contenders(bench, "evaluate"), manner, drawn, progress=bench.progress
+    )
     evaluation = Evaluation(
         likelihood=likelihood,
         replies=tuple(replies),
         style=rate_style(replies, checks_for(manner)),
-        sampling=asdict(sampling),
+        sampling=asdict(drawn),
     )
     write_json(bench.project.build / "evaluation.json", evaluation)
     against = likelihood.adapter_vs_base_prompt
@@ -70,26 +70,6 @@ def load_with_adapter(bench: Workbench) -> tuple[Any, str]:
     with quiet():
         model = PeftModel.from_pretrained(base, str((bench.project.build / "adapter").resolve()))
     return model.to(device.name), device.name
-
-
-async def _replies(bench: Workbench, manner: Manner, sampling: Sampling) -> list[Reply]:
-    persona, settings = bench.persona, bench.project.character.evaluate
-    scene = bench.scene(settings.location, settings.background, settings.partner)
-    system = persona.message(scene, [settings.partner])
-
-    def bare(question: Question) -> list[Message]:
-        return [Message(role="user", content=harmless(question.text))]
-
-    def prompted(question: Question) -> list[Message]:
-        return [system, *bare(question)]
-
-    base, adapted = bench.contestants("evaluate")
-    contenders: dict[Contestant, Contender] = {
-        "base": Contender(base, bare),
-        "base_prompt": Contender(base, prompted),
-        "adapter": Contender(adapted, prompted),
-    }
-    return await ask_contestants(_questions(bench), contenders, manner, sampling, progress=bench.progress)
 
 
 def _questions(bench: Workbench) -> list[Question]:

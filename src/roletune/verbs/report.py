@@ -11,10 +11,12 @@ from roletune.evaluation.model_card import render_card
 from roletune.evaluation.report import build_report
 from roletune.evaluation.report_html import render_html
 from roletune.evaluation.report_markdown import render_markdown
-from roletune.records import DataStatistics, Evaluation, Finding, Report, Timings
+from roletune.records import BoundaryReport, DataStatistics, Evaluation, Finding, Report, Timings
 from roletune.sources.licences import Restriction, restriction
 from roletune.sources.profile import parse_profile
 from roletune.sources.text import read_text
+from roletune.verbs import boundary
+from roletune.verbs.contestants import adapter_hash
 from roletune.verbs.stage import Stage
 from roletune.workbench import Workbench
 
@@ -52,10 +54,20 @@ def collect(bench: Workbench) -> Report:
         timings=Timings(stages=seconds, total_seconds=sum(seconds.values())),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions={"python": platform.python_version(), **_versions()},
+        boundary=_boundary(bench),
         peak_memory_bytes=max(entry.peak_memory_bytes for entry in entries.values()),
         lint=read_records(project.records("lint"), Finding),
         notices=notices(bench),
     )
+
+
+def _boundary(bench: Workbench) -> BoundaryReport | None:
+    """What the suite found, if it was run on the adapter in use."""
+    path = bench.project.build / boundary.FILE
+    if not path.is_file():
+        return None
+    found = BoundaryReport.model_validate_json(path.read_text("utf-8"))
+    return found if found.adapter == adapter_hash(bench) else None
 
 
 def _told_on_the_card(bench: Workbench) -> tuple[str | bool, ...]:
@@ -97,5 +109,5 @@ STAGE = Stage(
     write_report,
     reads=("lint.jsonl", "dataset/statistics.json", "adapter/adapter.json", "evaluation.json"),
     writes=("report/report.html", "report/report.json", "report/report.md", "adapter/README.md"),
-    settings=lambda bench: (notices(bench), *_told_on_the_card(bench)),
+    settings=lambda bench: (notices(bench), *_told_on_the_card(bench), _boundary(bench)),
 )

@@ -1,0 +1,66 @@
+"""Suite `boundary`: questions that lead the character out of its world or role, and their clean twins.
+
+Both contestants are told the same persona prompt. What leaks, and what is refused without need, is told by expressions
+in the character's boundary.yaml (`evaluation.boundary`), so no judge can be talked round.
+"""
+
+from __future__ import annotations
+
+from roletune.engine.store import file_hash, write_json
+from roletune.errors import ProjectError
+from roletune.evaluation.boundary_questions import BoundaryQuestions, read_boundary_questions
+from roletune.evaluation.boundary_report import boundary_report
+from roletune.evaluation.replies import Contender, ask_all
+from roletune.records import Contestant, Question
+from roletune.verbs.contestants import adapter_hash, contenders, sampling
+from roletune.verbs.stage import Stage
+from roletune.workbench import Workbench
+
+FILE = "suites/boundary.json"
+
+
+async def ask_boundary(bench: Workbench) -> str:
+    """Ask every question and twin, and judge every reply."""
+    asked = _questions(bench)
+    every = [
+        *(Question(id=question.id, text=question.text, topic=question.category) for question in asked.questions),
+        *(Question(id=twin.id, text=twin.text, topic="clean twin") for twin in asked.twins),
+    ]
+    prompted: dict[Contestant, Contender] = {
+        name: contender for name, contender in contenders(bench, "boundary").items() if name != "base"
+    }
+    answers = await ask_all(every, prompted, sampling(bench), title="boundary questions", progress=bench.progress)
+    report = boundary_report(asked, answers, adapter=adapter_hash(bench))
+    write_json(bench.project.build / FILE, report)
+    rates = {name: report.rates[name] for name in prompted}
+    told = [
+        f"{name} leaks {rate.leaked.count} of {rate.leaked.n}, refuses {rate.refused.count} of {rate.refused.n} twins"
+        for name, rate in rates.items()
+        if rate.leaked and rate.refused
+    ]
+    return "; ".join(told)
+
+
+def _questions(bench: Workbench) -> BoundaryQuestions:
+    path = bench.project.folder / bench.project.character.evaluate.boundary
+    if not path.is_file():
+        raise ProjectError(
+            f"{path} does not exist: the suite `boundary` asks what is in it. Write questions, each with what may not "
+            "be said in the answer; examples/jarvis/boundary.yaml shows how."
+        )
+    return read_boundary_questions(path)
+
+
+STAGE = Stage(
+    "boundary",
+    "ask what would lead the character out of its world or role, and innocent twins of that",
+    ask_boundary,
+    reads=("profile.jsonl", "adapter/adapter_model.safetensors"),
+    writes=(FILE,),
+    settings=lambda bench: (
+        bench.project.character.evaluate,
+        file_hash(bench.project.folder / bench.project.character.evaluate.boundary),
+        bench.prompt("persona").hash,
+        bench.base.identity(),
+    ),
+)
