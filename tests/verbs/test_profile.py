@@ -1,9 +1,13 @@
-import pytest
-from tests.character import make_character
+import asyncio
 
+import pytest
+from tests.character import make_character, workbench
+
+from roletune.engine.store import read_records
 from roletune.errors import ProjectError
 from roletune.project import Project
-from roletune.verbs.profile import read_materials, read_profile, read_sources
+from roletune.records import Finding
+from roletune.verbs.profile import make_profile, read_materials, read_profile, read_sources
 
 
 def read(folder):
@@ -73,3 +77,45 @@ def test_what_is_written_for_the_character_has_its_licence_and_the_rest_its_own(
     _, found = read(folder)
     licences = {each.provenance.source.partition("#")[0]: each.provenance.licence for each in found.dialogues}
     assert licences == {"dialogues/scenes.md": "CC0", "played.md": "CC BY 4.0"}
+
+
+def made(folder):
+    async def session():
+        async with workbench(folder) as bench:
+            await make_profile(bench)
+            return bench.profile, read_records(bench.project.records("lint"), Finding)
+
+    return asyncio.run(session())
+
+
+def test_what_the_character_says_again_and_again_is_noted_and_never_from_held_out_scenes(tmp_path):
+    lines = "\n".join(
+        f"## Scene: Number {k}\n\nOlaf: Where did all the {word} go, and who took it?\n"
+        f"Mira: By the old lamp, {word} it is.\nOlaf: So they say about {word} in the village.\n"
+        for k, word in enumerate(["salt", "rain", "fish", "ice", "tar", "wool", "soot", "rust", "hail", "fog"])
+    )
+    folder = make_character(tmp_path, splits={"validation": 0, "test": 0})
+    (folder / "dialogues" / "scenes.md").write_text(lines)
+    assert "by the old lamp" in [phrase.casefold() for phrase in made(folder)[0].catchphrases]
+    settings = (folder / "character.yaml").read_text()
+    (folder / "character.yaml").write_text(settings + "catchphrases: [Ahoy]\n")
+    assert made(folder)[0].catchphrases == ("Ahoy",)
+    (folder / "character.yaml").write_text(settings.replace("test: 0", "test: 0.99"))
+    assert made(folder)[0].catchphrases == ()
+
+
+def test_who_speaks_is_no_stranger_unless_a_model_wrote_the_lines(tmp_path):
+    told = (
+        "Ada Lovegood keeps the lighthouse with her brother Tom Lovegood. Ada trims the lamp, and Tom rows for oil.\n\n"
+        "The physicist Ernest Pell visits once a year; he measures the fog. Captain Brine brought him once.\n\n"
+        "Her friends are Tom, Captain Brine, Kavi Mehra and old Widow Sand. Widow Sand bakes; Brine eats it.\n"
+    )
+    play = "## Scene: A\n\nKavi Mehra: Ho.\nMira: Hm.\n"
+    found = {}
+    for origin in ("authentic", "generated"):
+        sources = [{"path": "dialogues"}, {"path": "a.md", "origin": origin}]
+        folder = make_character(tmp_path / origin, sources=sources)
+        (folder / "profile.md").write_text(told)
+        (folder / "a.md").write_text(play)
+        found[origin] = any("Kavi Mehra" in finding.message for finding in made(folder)[1])
+    assert found == {"authentic": False, "generated": True}

@@ -11,6 +11,7 @@ from roletune.project import Project, Source
 from roletune.records import Dialogue, Profile, Speakers
 from roletune.sources import material
 from roletune.sources.attribution import Use, render_attribution, stated_licences
+from roletune.sources.catchphrases import find_catchphrases
 from roletune.sources.cited import cite
 from roletune.sources.dialogues import ReadDialogues
 from roletune.sources.formats import LINED, Sections, read_source
@@ -32,10 +33,10 @@ async def make_profile(bench: Workbench) -> str:
     materials = read_materials(project)
     profile = read_profile(project, materials)
     read = read_sources(project, profile, materials)
-    findings = lint(profile)
+    findings = lint(profile, _known_names(materials, profile))
     kept = bench.keep("dialogues", read.dialogues, read.rejections, Dialogue)
     used = material.uses(materials, profile.passages, kept)
-    write_records(project.records("profile"), [_licensed(profile, used)])
+    write_records(project.records("profile"), [_with_catchphrases(_licensed(profile, used), kept)])
     write_records(project.records("lint"), findings)
     write_json(project.build / "speakers.json", Speakers(speakers=material.speakers(materials, profile)))
     write_text(project.build / "ATTRIBUTION.md", render_attribution(profile.name, used))
@@ -102,6 +103,20 @@ def read_sources(project: Project, profile: Profile, materials: Sequence[Materia
             f"{', '.join((profile.name, *profile.aliases))}."
         )
     return ReadDialogues(read.dialogues, rejections)
+
+
+def _known_names(materials: Sequence[Material], profile: Profile) -> list[str]:
+    """Who speaks in the sources is no stranger; but for those that a model wrote, which repeats what vandals wrote."""
+    trusted = [each for each in materials if each.cited.origin != "generated"]
+    return [speaker.name for speaker in material.speakers(trusted, profile)]
+
+
+def _with_catchphrases(profile: Profile, dialogues: Sequence[Dialogue]) -> Profile:
+    """The profile with what the character says again and again, if the settings don't tell it; never from held-out."""
+    if profile.catchphrases:
+        return profile
+    found = find_catchphrases([one for one in dialogues if one.split == "train"], profile)
+    return profile.model_copy(update={"catchphrases": tuple(phrase.text for phrase in found)})
 
 
 def _licensed(profile: Profile, used: Sequence[Use]) -> Profile:
