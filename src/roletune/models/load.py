@@ -5,6 +5,7 @@ Guarantees: safetensors only, no code of the model's own, no network; what can't
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,14 +51,17 @@ def load_causal_lm(folder: Path, dtype: torch.dtype, attn_implementation: str | 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep transformers' bars and advice off the terminal, which belongs to our own progress."""
+    """Keep the bars and the advice of transformers and PEFT off the terminal, which belongs to our own progress."""
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            # PEFT asks a property that transformers has renamed: nothing a user could do about it.
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
     finally:
         logging.set_verbosity(level)
         if bars:

@@ -19,7 +19,7 @@ from torch.nn import functional
 from roletune.engine.store import write_json
 from roletune.errors import TrainingError
 from roletune.models.device import Device
-from roletune.models.load import load_causal_lm
+from roletune.models.load import load_causal_lm, quiet
 from roletune.records import fingerprint
 from roletune.training import fast, lora
 from roletune.training.batch import MicroBatch
@@ -123,7 +123,8 @@ def _with_adapter(causal_lm: Any, recipe: Recipe) -> Any:
         task_type="CAUSAL_LM",
     )
     try:
-        return get_peft_model(causal_lm, config)
+        with quiet():
+            return get_peft_model(causal_lm, config)
     except ValueError as error:
         raise TrainingError(
             f"No adapter can be put on this base model: {error}. See target_modules in the recipe."
