@@ -20,6 +20,7 @@ from roletune.dataset.edits import apply_edits, find_edits
 from roletune.engine.manifest import Manifest
 from roletune.engine.progress import Progress
 from roletune.engine.store import append_record, file_hash, read_records, write_records
+from roletune.errors import ModelError
 from roletune.inference.loaded_model import LoadedModel, load_model, served_identity
 from roletune.inference.transformers_model import TransformersModel
 from roletune.llm.client import OpenAIChatModel
@@ -126,6 +127,16 @@ class Workbench:
         """The base model, and it with the character's adapter, on one copy of the weights; nothing is remembered."""
         base = self.models.get("base") or self._local(scale=0.0)
         return base, self.models.get("character") or self._local(scale=1.0)
+
+    def on_stage(self, strength: float) -> ChatModel:
+        """The base model with the adapter at this scale; nothing is remembered. ModelError where it can't be scaled."""
+        if self.base.gguf is None and strength not in (0.0, 1.0):
+            raise ModelError(f"{self.base.label} runs in this process, where an adapter is on (1) or off (0).")
+        return self.models.get("character") or self._local(scale=strength)
+
+    async def loaded(self) -> LoadedModel:
+        """The base and the adapter in use as torch weights in this process, for numbers that a server does not give."""
+        return await self._load((self.project.build / "adapter").resolve())
 
     def contestants(self, stage: str) -> tuple[ChatModel, ChatModel]:
         """The same two, with every reply remembered."""

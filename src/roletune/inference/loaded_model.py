@@ -41,6 +41,19 @@ class LoadedModel:
         """Tokens that prompt and reply may take together, if the model says so."""
         return getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
 
+    @contextlib.contextmanager
+    def at_strength(self, strength: float) -> Iterator[None]:
+        """The adapter at another scale for the length of a `with` block; 1 is as it was trained, 0 is without it."""
+        layers = [part for part in self.model.modules() if hasattr(part, "scaling") and hasattr(part, "set_scale")]
+        before = [dict(layer.scaling) for layer in layers]
+        try:
+            for layer in layers:
+                layer.scaling.update({name: scale * strength for name, scale in layer.scaling.items()})
+            yield
+        finally:
+            for layer, scaling in zip(layers, before, strict=True):
+                layer.scaling.update(scaling)
+
 
 def load_model(folder: Path, adapter: Path | None = None) -> LoadedModel:
     """Load a base in the Hugging Face layout, and an adapter as PEFT writes it. Blocks for as long as that takes.

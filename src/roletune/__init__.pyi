@@ -1,0 +1,3 @@
+from roletune.verbs.load import load as load
+
+__version__: str

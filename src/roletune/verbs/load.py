@@ -1,0 +1,124 @@
+"""`roletune.load`: a trained character from its folder, ready to talk.
+
+Nothing is started before the first word is asked for, and one workbench is opened for as long as the character is.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from roletune.engine.progress import Progress, SilentProgress
+from roletune.engine.store import read_records
+from roletune.errors import ProjectError, RenderError
+from roletune.evaluation.likelihood import line_likelihoods
+from roletune.inference.character import Character, LineScore
+from roletune.inference.conversation import Conversation
+from roletune.llm.model import ChatModel
+from roletune.llm.on_demand import OnDemandModel
+from roletune.project import Project
+from roletune.prompts import load_prompt
+from roletune.records import Example, Message, Profile, Provenance
+from roletune.rendering.persona import Persona
+from roletune.workbench import Workbench, open_workbench
+
+
+def load(
+    folder: str | Path,
+    *,
+    strength: float = 1.0,
+    partner: str = "",
+    model: ChatModel | None = None,
+    progress: Progress | None = None,
+) -> Character:
+    """The character in `folder` (where character.yaml is), with its adapter at `strength` (0: the base model alone).
+
+    `partner` is whom it talks with, by default `chat.partner` of character.yaml. Another `model` can speak for it, with
+    the persona prompt; then it need not be trained. Raises ProjectError for a folder that can't be used, among them
+    that of a living person without `consent:`.
+    """
+    project = Project.open(Path(folder))
+    require_made(project, trained=model is None)
+    settings = project.character.chat
+    if partner:
+        settings = settings.model_validate(settings.model_dump() | {"partner": partner})
+    stage = _Stage(project, strength, progress or SilentProgress())
+    return Character(
+        settings.begin(read_persona(project)),
+        model or OnDemandModel(f"{project.folder} {strength}", project.character.name, stage.model),
+        settings,
+        notice=ai_notice(project.character.name),
+        score=stage.score if model is None else None,
+        close=stage.close,
+    )
+
+
+def require_made(project: Project, *, trained: bool = True) -> None:
+    """Raise ProjectError if the character has no profile yet or, where it must be `trained`, no adapter."""
+    if trained and not (project.build / "adapter" / "adapter_model.safetensors").is_file():
+        raise ProjectError(f"{project.character.name} was not trained yet. Run: roletune run {project.folder}")
+    if not project.records("profile").is_file():
+        raise ProjectError(f"{project.character.name} has no profile yet. Run: roletune profile {project.folder}")
+
+
+def read_persona(project: Project) -> Persona:
+    """The character's persona prompt, from the profile that the stage `profile` made."""
+    (profile,) = read_records(project.records("profile"), Profile)
+    return Persona(profile, load_prompt("persona", project.character.language, project.prompts))
+
+
+def ai_notice(name: str) -> str:
+    """What everybody is told who talks with a character."""
+    return f"{name} is an AI character: what it says is made up."
+
+
+class _Stage:
+    """The workbench behind a character, opened when it is first needed."""
+
+    def __init__(self, project: Project, strength: float, progress: Progress) -> None:
+        self._project = project
+        self._strength = strength
+        self._progress = progress
+        self._open = AsyncExitStack()
+        self._bench: Workbench | None = None
+
+    async def bench(self) -> Workbench:
+        if self._bench is None:
+            self._bench = await self._open.enter_async_context(open_workbench(self._project, self._progress))
+        return self._bench
+
+    async def model(self) -> ChatModel:
+        return (await self.bench()).on_stage(self._strength)
+
+    async def score(self, conversation: Conversation, line: str) -> LineScore:
+        bench = await self.bench()
+        example = _example(conversation, line)
+        loaded = await bench.loaded()
+        with loaded.at_strength(self._strength):
+            (found,) = line_likelihoods([example], loaded.renderer, loaded.model, device=loaded.device)
+        return LineScore(-found.nll, found.tokens)
+
+    async def close(self) -> None:
+        self._bench = None
+        await self._open.aclose()
+
+
+def _example(conversation: Conversation, line: str) -> Example:
+    """The conversation with `line` as the character's answer; only that line counts."""
+    before = conversation.messages
+    after = conversation.answer(line).messages
+    if not line.strip() or len(after) == len(before):
+        raise RenderError(
+            "There is no line to score: it is empty, or the character spoke last. Say something first."
+        )
+    system = conversation.persona.message(conversation.scene, (conversation.partner,))
+    context = [Message(role=each.role, content=each.content) for each in (system, *before)]
+    return Example(
+        id="score",
+        messages=(*context, after[-1]),
+        dialogue="score",
+        split="test",
+        origin="written",
+        purpose="lived",
+        provenance=Provenance(source="score"),
+    )
