@@ -237,11 +237,13 @@ def test_a_crash_between_two_files_is_not_taken_for_somebodys_edits(folder):
 
 def test_replies_that_can_not_be_used_are_listed_whole_and_the_stage_goes_on(folder):
     def sometimes(request):
-        return (
-            "I'm sorry, no." if request.messages[-1]["content"].endswith("from this.") else write_like_a_model(request)
-        )
+        asked = [message["content"] for message in request.messages[-3:]]  # of which the last may ask again
+        return "I'm sorry, no." if any(told.endswith("from this.") for told in asked) else write_like_a_model(request)
 
-    make(folder, writer=scripted_writer(sometimes))
+    writer = scripted_writer(sometimes)
+    make(folder, writer=writer)
+    refused = [request for request in writer.requests if sometimes(request) == "I'm sorry, no."]
+    assert len(refused) == 4  # each was asked again once, with what was wrong
     assert records(folder, "scenes", Scene) == []
     assert [(row.reason, row.record) for row in read_rejected(folder, "scenes")] == [
         ("no scene in the reply", {"raw": "I'm sorry, no."})

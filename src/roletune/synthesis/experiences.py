@@ -13,6 +13,7 @@ from roletune.prompts import Prompt, Shot
 from roletune.records import Dialogue, Passage, Profile, Provenance, Purpose, Scene, Turn, fingerprint
 from roletune.rendering.script import parse_script, render_turn
 from roletune.rendering.viewpoint import partners_of
+from roletune.synthesis.asking import Again, ask_until_read
 from roletune.synthesis.quality import QualitySettings
 
 
@@ -29,6 +30,7 @@ class ExperienceSettings(BaseModel):
     temperature: float = Field(default=0.7, ge=0, description="as Character-LLM")
     top_p: float = Field(default=0.95, gt=0, le=1, description="as Character-LLM")
     max_tokens: int = Field(default=1200, ge=50)
+    retries: int = Field(default=1, ge=0, description="times a reply that can't be read is asked for again")
     quality: QualitySettings = QualitySettings()
 
 
@@ -43,6 +45,7 @@ async def write_experience(
     partner: str,
     settings: ExperienceSettings,
     sample: int = 0,
+    again: Again | None = None,
 ) -> Dialogue:
     """Ask the writer to play a scene out. Raises ReplyError if the reply holds no line of the character."""
     request = ChatRequest(
@@ -60,8 +63,12 @@ async def write_experience(
         max_tokens=settings.max_tokens,
         sample=sample,
     )
-    reply = await writer.complete(request)
-    return parse_experience(reply, scene, profile, provenance_of(scene.provenance, prompt, writer, reply))
+    return await ask_until_read(
+        writer,
+        request,
+        lambda reply: parse_experience(reply, scene, profile, provenance_of(scene.provenance, prompt, writer, reply)),
+        again,
+    )
 
 
 def as_shots(dialogues: Sequence[Dialogue], profile: Profile, turns: int) -> list[Shot]:

@@ -13,9 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from roletune.errors import ProjectError
 from roletune.llm.model import ChatModel
-from roletune.llm.request import ChatRequest, chat_messages
+from roletune.llm.request import ChatReply, ChatRequest, chat_messages
 from roletune.prompts import Prompt
 from roletune.records import Dialogue, Profile, Provenance, Scene, fingerprint
+from roletune.synthesis.asking import Again, ask_until_read
 from roletune.synthesis.experiences import as_shots, parse_experience, provenance_of
 from roletune.synthesis.quality import QualitySettings
 
@@ -33,6 +34,7 @@ class ProtectiveSettings(BaseModel):
     temperature: float = Field(default=0.7, ge=0)
     top_p: float = Field(default=0.95, gt=0, le=1)
     max_tokens: int = Field(default=900, ge=50)
+    retries: int = Field(default=1, ge=0, description="times a reply that can't be read is asked for again")
     quality: QualitySettings = QualitySettings()
 
 
@@ -79,6 +81,7 @@ async def write_protective(
     prompt: Prompt,
     examples: Sequence[Dialogue],
     settings: ProtectiveSettings,
+    again: Again | None = None,
 ) -> Dialogue:
     """Ask the writer for one protective dialogue. Raises ReplyError if the reply holds no line of the character."""
     request = ChatRequest(
@@ -95,7 +98,6 @@ async def write_protective(
         max_tokens=settings.max_tokens,
         sample=lure.sample,
     )
-    reply = await writer.complete(request)
     source = Provenance(source=f"protective:{lure.category}")
     scene = Scene(
         id=fingerprint(lure.model_dump()),
@@ -104,5 +106,9 @@ async def write_protective(
         present=(lure.partner, profile.name),
         provenance=source,
     )
-    provenance = provenance_of(source, prompt, writer, reply)
-    return parse_experience(reply, scene, profile, provenance, "protective", lure.category)
+
+    def read(reply: ChatReply) -> Dialogue:
+        provenance = provenance_of(source, prompt, writer, reply)
+        return parse_experience(reply, scene, profile, provenance, "protective", lure.category)
+
+    return await ask_until_read(writer, request, read, again)

@@ -18,6 +18,7 @@ from roletune.llm.request import ChatReply, ChatRequest, chat_messages
 from roletune.prompts import Prompt, Shot
 from roletune.records import Passage, Profile, Provenance, Rejection, Scene, SceneKind, fingerprint
 from roletune.rendering.script import ParsedScene, parse_script, render_script
+from roletune.synthesis.asking import Again, ask_until_read
 from roletune.synthesis.quality import goes_in_circles
 
 
@@ -32,6 +33,7 @@ class SceneSettings(BaseModel):
     temperature: float = Field(default=0.7, ge=0, description="as Character-LLM")
     top_p: float = Field(default=0.95, gt=0, le=1, description="as Character-LLM")
     max_tokens: int = Field(default=700, ge=50)
+    retries: int = Field(default=1, ge=0, description="times a reply that can't be read is asked for again")
     max_words: int = Field(default=90, ge=5, description="of a background; a longer one tells a story")
     duplicate: float = Field(default=0.6, gt=0, le=1, description="word overlap of backgrounds that counts as the same")
 
@@ -66,6 +68,7 @@ async def extract_scenes(
     prompt: Prompt,
     examples: Sequence[Scene],
     settings: SceneSettings,
+    again: Again | None = None,
 ) -> list[Scene]:
     """Ask for scenes about one passage. Raises ReplyError if the reply holds none."""
     request = ChatRequest(
@@ -77,8 +80,12 @@ async def extract_scenes(
         max_tokens=settings.max_tokens,
         sample=call.sample,
     )
-    reply = await writer.complete(request)
-    return parse_scenes(reply, call.passage, prompt, writer.name, call.count)
+    return await ask_until_read(
+        writer,
+        request,
+        lambda reply: parse_scenes(reply, call.passage, prompt, writer.name, call.count),
+        again,
+    )
 
 
 def _shots(scenes: Sequence[Scene], passage: Passage) -> list[Shot]:

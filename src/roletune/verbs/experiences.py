@@ -7,6 +7,7 @@ from roletune.records import Dialogue, Scene, fingerprint
 from roletune.synthesis.experiences import write_experience
 from roletune.verbs.stage import Stage
 from roletune.verbs.writing import (
+    again,
     ask_each,
     keep_good,
     partners_of_all,
@@ -42,6 +43,7 @@ async def make_experiences(bench: Workbench) -> str:
             partner=next((name for name in scene.present if not profile.is_me(name)), partners[place % len(partners)]),
             settings=settings,
             sample=sample,
+            again=again(bench, settings.retries),
         )
 
     made, failed = await ask_each(bench, "experiences", calls, write)

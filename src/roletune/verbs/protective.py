@@ -6,6 +6,7 @@ from roletune.synthesis.lures import read_lures
 from roletune.synthesis.protective import plan_lures, write_protective
 from roletune.verbs.stage import Stage
 from roletune.verbs.writing import (
+    again,
     ask_each,
     keep_good,
     read_dialogues_of,
@@ -34,6 +35,7 @@ async def make_protective(bench: Workbench) -> str:
             prompt=prompt,
             examples=turned(examples, call[0])[: settings.examples],
             settings=settings,
+            again=again(bench, settings.retries),
         ),
     )
     written = sum(dialogue.purpose == "protective" for dialogue in read_dialogues_of(bench, "dialogues"))

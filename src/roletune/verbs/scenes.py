@@ -5,7 +5,7 @@ from __future__ import annotations
 from roletune.records import Scene
 from roletune.synthesis.scenes import extract_scenes, plan_calls, select_scenes
 from roletune.verbs.stage import Stage
-from roletune.verbs.writing import ask_each, train_dialogues, turned, writing_settings
+from roletune.verbs.writing import again, ask_each, train_dialogues, turned, writing_settings
 from roletune.workbench import Workbench
 
 
@@ -28,6 +28,7 @@ async def make_scenes(bench: Workbench) -> str:
             prompt=prompt,
             examples=turned(examples, call[0] * settings.examples)[: settings.examples],
             settings=settings,
+            again=again(bench, settings.retries),
         ),
     )
     chosen, rejected = select_scenes([scene for scenes in made for scene in scenes], known, names, settings)

@@ -9,6 +9,7 @@ from roletune.engine.runner import Outcome, run
 from roletune.engine.store import read_records
 from roletune.errors import ReplyError
 from roletune.records import Dialogue, Profile, Rejection
+from roletune.synthesis.asking import Again
 from roletune.synthesis.quality import QualitySettings, judge
 from roletune.workbench import Workbench
 
@@ -28,6 +29,11 @@ async def ask_each(
         outcomes = await run(calls, work, concurrency=bench.concurrency("writer"), on_done=lambda _: task.advance(1))
     values = [outcome.value for outcome in outcomes if outcome.value is not None]
     return values, [_rejection(stage, outcome) for outcome in outcomes if outcome.error]
+
+
+def again(bench: Workbench, times: int) -> Again:
+    """How a reply that can't be read is asked for again."""
+    return Again(bench.prompt("again"), times)
 
 
 def _rejection(stage: str, outcome: Outcome[T, R]) -> Rejection:
@@ -80,4 +86,4 @@ def turned(items: Sequence[T], places: int) -> list[T]:
 
 def writing_settings(bench: Workbench, stage: str) -> tuple[str, str]:
     """The prompt and the writer decide what is written."""
-    return bench.prompt(stage).hash, bench.ask("writer", stage).identity
+    return f"{bench.prompt(stage).hash} {bench.prompt('again').hash}", bench.ask("writer", stage).identity
