@@ -42,7 +42,8 @@ async def make(
 ) -> list[str]:
     """Run the stages up to `until` that are not current, and the suites; return the names of those that ran.
 
-    With `again`, `until` itself runs even if it is current; what models answered before is still remembered.
+    With `again`, `until` itself runs even if it is current; what models answered before is still remembered, a training
+    is not.
     """
     names = list(STAGES)
     ran = []
@@ -55,6 +56,8 @@ async def make(
 
 
 async def _make(bench: Workbench, stage: Stage, *, forced: bool) -> bool:
+    if forced and stage.let_go is not None:
+        stage.let_go(bench)
     outputs = [bench.project.build / name for name in stage.writes]
     made_from = _made_from(bench, stage)  # before it is made: what changes meanwhile makes it again
     for path in bench.manifest.edited(stage.name):

@@ -10,23 +10,27 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from roletune.dataset.select import DatasetSettings
 from roletune.errors import ProjectError, SourceError, TrainingError
 from roletune.evaluation.questions import read_questions
 from roletune.evaluation.settings import EvaluateSettings
 from roletune.inference.settings import ChatSettings
+from roletune.llm.settings import Endpoint as Endpoint
 from roletune.prompts import BUILT_IN
-from roletune.records import KnowledgeBoundary, Origin, Subject
+from roletune.records import KnowledgeBoundary, Subject
+from roletune.sources.contradictions import ContradictionSettings
 from roletune.sources.files import readable_files
-from roletune.sources.formats import AUTO, READERS
+from roletune.sources.formats import AUTO
+from roletune.sources.settings import DIALOGUES, Source
 from roletune.sources.splits import SplitSettings
 from roletune.sources.text import read_text
 from roletune.synthesis.experiences import ExperienceSettings
+from roletune.synthesis.profile_fields import ProfileFieldSettings
 from roletune.synthesis.protective import ProtectiveSettings
 from roletune.synthesis.scenes import SceneSettings
 from roletune.training.recipe import Recipe, check_quantisation, load_recipe
@@ -42,48 +46,12 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Endpoint(Settings):
-    """A model behind an OpenAI-compatible URL."""
-
-    url: str = Field(description="base URL up to /v1: https://api.openai.com/v1, http://127.0.0.1:11434/v1, ...")
-    model: str = Field(description="the model's name there")
-    key: str = Field(default="OPENAI_API_KEY", description="name of the environment variable that holds the key")
-    concurrency: int = Field(default=8, ge=1, description="calls at a time")
-
-
 class ModelBindings(Settings):
     """Which model plays which role; what is not bound is the embedded model."""
 
     writer: Endpoint | None = None
     judge: Endpoint | None = None
     interviewer: Endpoint | None = None
-
-
-class Source(Settings):
-    """What tells about the character: a file or folder of it, or a file inside an installed Python package."""
-
-    path: str = Field(description="file, or folder of files (README.md apart); inside the package if one is named")
-    package: str | None = Field(default=None, description="an installed package that holds the file")
-    format: str = Field(default=AUTO, description="one of docs/sources.md; auto: recognised by contents and name")
-    kind: Literal["both", "knowledge", "dialogues"] = Field(default="both", description="what is taken from it")
-    origin: Origin = Field(default="written", description="authentic: not made for this character's training")
-    licence: str = Field(default="", description="of the texts, where they don't tell it themselves")
-    url: str = Field(default="", description="where it is on the web, where it doesn't tell that itself")
-    sections: tuple[str, ...] = Field(default=(), description="of a wiki page, those to read; default: all")
-    skip: tuple[str, ...] = Field(default=(), description="sections of a wiki page to leave out")
-
-    @field_validator("format")
-    @classmethod
-    def _exists(cls, form: str) -> str:
-        if form != AUTO and form not in READERS:
-            raise ValueError(f"{form!r} is none of {', '.join((AUTO, *READERS))}")
-        return form
-
-    def __str__(self) -> str:
-        return f"{self.package}:{self.path}" if self.package else self.path
-
-
-DIALOGUES = Source(path="dialogues")  # where scenes are if character.yaml names no source
 
 
 class TrainSettings(Settings):
@@ -112,6 +80,9 @@ class CharacterFile(Settings):
     base: str = Field(default="", description="model to train: packaged name, path, or hub id; default: the recipe's")
     models: ModelBindings = ModelBindings()
     splits: SplitSettings = SplitSettings()
+    known_names: tuple[str, ...] = Field(default=(), description="names that belong here, for the linter")
+    profile_fields: ProfileFieldSettings = ProfileFieldSettings()
+    contradictions: ContradictionSettings = ContradictionSettings()
     scenes: SceneSettings = SceneSettings()
     experiences: ExperienceSettings = ExperienceSettings()
     protective: ProtectiveSettings = ProtectiveSettings()

@@ -158,6 +158,19 @@ class Dialogue(Record):
     provenance: Provenance
 
 
+class PreferencePair(Record):
+    """A reply of the character that somebody kept, and one to the same turns that was passed over."""
+
+    schema_version: Literal[1] = 1
+    id: str
+    context: tuple[Turn, ...] = Field(description="what was said before, oldest first")
+    chosen: str
+    rejected: str
+    origin: Origin
+    split: Split
+    provenance: Provenance
+
+
 class Speaker(Record):
     """Somebody who speaks in the sources, under one printed name."""
 

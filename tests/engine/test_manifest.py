@@ -23,7 +23,7 @@ def outputs(build):
 
 def record(build, inputs="abc"):
     manifest = Manifest(build / "manifest.json")
-    manifest.record("scenes", inputs, outputs(build), seconds=2.5, peak_memory_bytes=7, extra={"calls": 3})
+    manifest.record("scenes", inputs, outputs(build), seconds=2.5, peak_memory_bytes=7)
     return manifest
 
 
@@ -32,9 +32,8 @@ def test_a_stage_that_was_made_is_current_for_the_next_run(build):
     assert record(build).is_current("scenes", "abc", outputs(build))
     manifest = Manifest(build / "manifest.json")
     assert manifest.is_current("scenes", "abc", outputs(build))
-    assert manifest.seconds("scenes") == 2.5
+    assert manifest.entry("scenes").seconds == 2.5
     assert manifest.entry("scenes").peak_memory_bytes == 7
-    assert manifest.entry("scenes").extra == {"calls": 3}
 
 
 def test_other_inputs_or_other_files_make_a_stage_again(build):
@@ -58,6 +57,15 @@ def test_files_changed_by_hand_are_named_and_do_not_count_as_missing(build):
     assert manifest.edited("never made") == []
 
 
+def test_a_stage_that_was_forgotten_is_made_again_and_was_not_edited(build):
+    record(build).forget("scenes")
+    manifest = Manifest(build / "manifest.json")
+    outputs(build)[1].write_text("{}", encoding="utf-8")
+    assert manifest.edited("scenes") == []
+    assert not manifest.is_current("scenes", "abc", outputs(build))
+    manifest.forget("never made")
+
+
 def test_a_folder_that_was_moved_is_still_current(build):
     record(build)
     moved = build.with_name("moved")
@@ -71,7 +79,7 @@ def test_a_manifest_that_can_not_be_read_is_empty_and_written_anew(build, text):
     (build / "manifest.json").write_bytes(text.encode("latin-1"))
     manifest = Manifest(build / "manifest.json")
     assert not manifest.is_current("scenes", "abc", outputs(build))
-    assert manifest.seconds("scenes") is None
+    assert manifest.entry("scenes") is None
     assert record(build).is_current("scenes", "abc", outputs(build))
 
 
@@ -79,4 +87,4 @@ def test_an_output_that_was_not_made_can_not_be_recorded(build):
     outputs(build)[0].unlink()
     with pytest.raises(SourceError):
         record(build)
-    assert Manifest(build / "manifest.json").seconds("scenes") is None
+    assert Manifest(build / "manifest.json").entry("scenes") is None

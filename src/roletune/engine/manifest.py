@@ -7,10 +7,9 @@ character's folder can be moved.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -27,7 +26,6 @@ class Entry(BaseModel):
     seconds: float
     peak_memory_bytes: int
     made: str
-    extra: dict[str, Any] = {}
 
 
 class _Book(BaseModel):
@@ -59,9 +57,8 @@ class Manifest:
         outputs: Sequence[Path],
         seconds: float,
         peak_memory_bytes: int,
-        extra: Mapping[str, Any] | None = None,
     ) -> None:
-        """Note that `outputs` were made; `extra` is whatever a reader of the file may want to know (JSON values).
+        """Note that `outputs` were made.
 
         Raises SourceError if an output is missing, ResourceError if the manifest can't be written.
         """
@@ -71,7 +68,6 @@ class Manifest:
             seconds=seconds,
             peak_memory_bytes=peak_memory_bytes,
             made=datetime.now(UTC).isoformat(timespec="seconds"),
-            extra=dict(extra or {}),
         )
         write_json(self._path, _Book(stages=self._stages))
 
@@ -79,10 +75,10 @@ class Manifest:
         """What is known about a stage; None if it was never made."""
         return self._stages.get(stage)
 
-    def seconds(self, stage: str) -> float | None:
-        """How long it took when it was last made; None if it was never made."""
-        entry = self._stages.get(stage)
-        return None if entry is None else entry.seconds
+    def forget(self, stage: str) -> None:
+        """As if it had never been made; its outputs stay."""
+        if self._stages.pop(stage, None) is not None:
+            write_json(self._path, _Book(stages=self._stages))
 
     def edited(self, stage: str) -> list[Path]:
         """Outputs that are there and not as the stage left them."""

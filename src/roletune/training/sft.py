@@ -30,7 +30,7 @@ from roletune.training.model import TrainableModel
 from roletune.training.recipe import Recipe, check_quantisation
 from roletune.training.sequences import TokenSequence, prepare
 
-RECORD = "adapter.json"
+RECORD, WEIGHTS = "adapter.json", "adapter_model.safetensors"
 
 
 def train(
@@ -59,6 +59,7 @@ def train(
     finished = finished_run(run_dir, key)
     if finished is not None:
         return finished
+    (run_dir / RECORD).unlink(missing_ok=True)  # of a run whose weights are gone: it is not finished while it is made
     check_quantisation(recipe)
     learnt, statistics = prepare(train, recipe.max_tokens)
     held_out, _ = prepare(validation, recipe.max_tokens, "validation")
@@ -84,9 +85,12 @@ def train(
 
 
 def finished_run(run_dir: Path, key: str) -> Adapter | None:
-    """The record of a finished run; None if it is not finished. Raises TrainingError if it is another training."""
+    """The record of a finished run; None if it is not finished, or its weights are gone.
+
+    Raises TrainingError if it is another training.
+    """
     path = run_dir / RECORD
-    if not path.exists():
+    if not path.exists() or not (run_dir / WEIGHTS).is_file():
         return None
     try:
         adapter = Adapter.model_validate_json(path.read_text(encoding="utf-8"))
@@ -97,6 +101,12 @@ def finished_run(run_dir: Path, key: str) -> Adapter | None:
             f"{run_dir} holds a training with other data, settings or weights. Choose another run folder, or remove it."
         )
     return adapter
+
+
+def forget_run(run_dir: Path) -> None:
+    """Remove what makes a run finished or lets it go on; its adapter stays until there is a new one."""
+    for path in (run_dir / RECORD, run_dir / checkpoint.FILE, *run_dir.glob("events.out.tfevents.*")):
+        path.unlink(missing_ok=True)
 
 
 def _device(recipe: Recipe) -> Device:

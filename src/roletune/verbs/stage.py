@@ -17,3 +17,4 @@ class Stage(NamedTuple):
     reads: tuple[str, ...]  # files under build/ that earlier stages wrote
     writes: tuple[str, ...]  # files under build/
     settings: Callable[[Workbench], object]  # whatever else decides what is made, as JSON values or settings models
+    let_go: Callable[[Workbench], None] | None = None  # what `--again` removes first, if making alone would find it

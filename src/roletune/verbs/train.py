@@ -1,12 +1,11 @@
 """Stage `train`: fine-tune the adapter, keep the best checkpoint, and export it as GGUF where that can be.
 
 A run's id is a function of its data, recipe and base, so the same training is the same folder: an interrupted one goes
-on, a finished one is used again.
+on, a finished one is used again, unless it is asked for `--again`. A run that was chosen (`verbs.runs`) stays in use.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from roletune.engine.interrupt import stops_at_once
@@ -18,6 +17,7 @@ from roletune.records import Example, Split, fingerprint
 from roletune.rendering.template import Renderer
 from roletune.training.sequences import TokenSequence
 from roletune.verbs.dataset import open_renderer
+from roletune.verbs.runs import check_link, chosen_run, point_at, unpin, use_chosen
 from roletune.verbs.stage import Stage
 from roletune.workbench import Workbench
 
@@ -26,11 +26,14 @@ async def make_adapter(bench: Workbench) -> str:
     """Train into `build/runs/ID` and point `build/adapter` at it."""
     from roletune.training.sft import train
 
+    check_link(bench.project.build)  # before the work, not after it
+    if chosen := chosen_run(bench.project):
+        adapter = use_chosen(bench, chosen)
+        return f"run {chosen} was chosen: validation loss {adapter.best_validation_loss:.3f} (see roletune runs)"
     await bench.close_models()  # training wants the memory
     project, recipe = bench.project, bench.project.recipe
     renderer = open_renderer(bench)
-    data = fingerprint([file_hash(_examples(bench, split)) for split in ("train", "validation")])
-    run_dir = project.build / "runs" / fingerprint(data, recipe.settings, bench.base.identity(), length=8)
+    run_dir = _run_dir(bench)
     with stops_at_once():
         adapter = train(
             _sequences(bench, "train", renderer),
@@ -39,13 +42,13 @@ async def make_adapter(bench: Workbench) -> str:
             base_label=bench.base.label,
             base_identity=bench.base.identity(),
             character=project.character.name,
-            data_hash=data,
+            data_hash=_data(bench),
             recipe=recipe,
             run_dir=run_dir,
             progress=bench.progress,
         )
     _export_gguf(bench, run_dir)
-    use_run(project.build, run_dir)
+    point_at(project.build, run_dir)
     early = ", stopped early" if adapter.stopped_early else ""
     return (
         f"run {adapter.run}: validation loss {adapter.best_validation_loss:.3f} at step {adapter.best_step}{early}, "
@@ -63,12 +66,22 @@ def _export_gguf(bench: Workbench, run_dir: Path) -> None:
         bench.progress.say(f"There is no adapter.gguf, so llama.cpp can't use this adapter; all else can. {error}")
 
 
-def use_run(build: Path, run_dir: Path) -> None:
-    """Point `build/adapter` at a run, in one step."""
-    link, temporary = build / "adapter", build / ".adapter.new"
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(run_dir.relative_to(build), target_is_directory=True)
-    os.replace(temporary, link)
+def train_anew(bench: Workbench) -> None:
+    """Let go of the run that these settings made, and of a choice of another: what is made next is trained."""
+    from roletune.training.sft import forget_run
+
+    if unpin(bench.project):
+        bench.progress.say("No run is chosen any more: the settings decide")
+    forget_run(_run_dir(bench))
+
+
+def _run_dir(bench: Workbench) -> Path:
+    identity = fingerprint(_data(bench), bench.project.recipe.settings, bench.base.identity(), length=8)
+    return bench.project.build / "runs" / identity
+
+
+def _data(bench: Workbench) -> str:
+    return fingerprint([file_hash(_examples(bench, split)) for split in ("train", "validation")])
 
 
 def _examples(bench: Workbench, split: Split) -> Path:
@@ -90,5 +103,6 @@ STAGE = Stage(
     reads=("dataset/train.jsonl", "dataset/validation.jsonl"),
     # adapter.gguf is not among them: some architectures have none (see Workbench.adapter_gguf).
     writes=("adapter/adapter.json", "adapter/adapter_model.safetensors"),
-    settings=lambda bench: (bench.project.recipe.settings, bench.base.identity()),
+    settings=lambda bench: (bench.project.recipe.settings, bench.base.identity(), chosen_run(bench.project)),
+    let_go=train_anew,
 )
