@@ -12,7 +12,9 @@ traceback. Every message says what is wrong, where, and what to do.
     ├── EvaluationError       nothing to measure
     ├── ModelError            weights missing, of the wrong kind, or not safe to load
     ├── EndpointError         a model's endpoint did not answer
-    │   └── BusyError         it asked us to come back later (429, 5xx): worth another try
+    │   ├── BusyError         it asked us to come back later (429, 5xx): worth another try
+    │   └── RefusedError      it won't answer this one request (its content, its length); others may pass
+    ├── BudgetError           what may be spent is spent
     ├── ReplyError            a model answered, and the answer can't be used; keeps the raw text
     ├── ResourceError         disk, memory, port, lock
     └── MissingExtraError     an optional part of the installation is missing
@@ -73,6 +75,14 @@ class BusyError(EndpointError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         self.retry_after = retry_after
         super().__init__(message)
+
+
+class RefusedError(EndpointError):
+    """The endpoint won't answer this one request, for its content or its length; the others may pass."""
+
+
+class BudgetError(RoletuneError, RuntimeError):
+    """The next call might cost more than is left of the budget."""
 
 
 class ReplyError(RoletuneError, ValueError):

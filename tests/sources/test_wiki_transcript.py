@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from roletune.records import Turn
-from roletune.sources.wiki_transcript import is_transcript, read_transcript, read_wiki_transcript
+from roletune.sources.wiki_transcript import read_transcript, read_wiki_transcript, transcript_lines
+from roletune.sources.wikitext_lines import wiki_lines
 
 PAGES = Path(__file__).parents[1] / "wiki" / "pages" / "en"
 
@@ -13,8 +14,12 @@ def page(name):
     return read_wiki_transcript((PAGES / f"{name}.wiki").read_bytes(), f"{name}.wiki")
 
 
+def script(text):
+    return read_transcript(wiki_lines(text, marks=True), text)
+
+
 def turns(text):
-    return [turn for scene in read_transcript(text, "x").scenes for turn in scene.turns]
+    return [turn for scene in script(text).scenes for turn in scene.turns]
 
 
 def said(text):
@@ -141,23 +146,23 @@ def test_a_direction_alone_is_an_action_of_nobody(line):
     ],
 )
 def test_a_scene_begins_where_the_page_says_so(line, title):
-    scenes = read_transcript(f"'''Ada''': One.\n\n{line}\n\n'''Ada''': Two.", "x").scenes
+    scenes = script(f"'''Ada''': One.\n\n{line}\n\n'''Ada''': Two.").scenes
     assert [scene.title for scene in scenes] == ["", title]
     assert [turn.text for scene in scenes for turn in scene.turns] == ["One.", "Two."]
 
 
 def test_scenes_of_one_title_are_told_apart():
-    scenes = read_transcript("== Hall ==\n'''Ada''': One.\n----\n'''Ada''': Two.\n----\n'''Ada''': Three.", "x").scenes
+    scenes = script("== Hall ==\n'''Ada''': One.\n----\n'''Ada''': Two.\n----\n'''Ada''': Three.").scenes
     assert [scene.title for scene in scenes] == ["Hall", "Hall (2)", "Hall (3)"]
 
 
 def test_a_cue_that_nothing_follows_is_unread():
-    script = read_transcript("'''Ada''':\n\n'''Bert''': Yes.\n'''Ada''':", "x")
-    assert [(line.number, line.text) for line in script.unread] == [(1, "Ada:"), (4, "Ada:")]
+    unread = script("'''Ada''':\n\n'''Bert''': Yes.\n'''Ada''':").unread
+    assert [(line.number, line.text) for line in unread] == [(1, "Ada:"), (4, "Ada:")]
 
 
 def test_the_lines_of_a_place_are_headers():
-    scene = read_transcript("== One ==\nLocation: the hall\n'''Ada''': Yes.", "x").scenes[0]
+    scene = script("== One ==\nLocation: the hall\n'''Ada''': Yes.").scenes[0]
     assert scene.headers == {"location": "the hall"}
 
 
@@ -172,7 +177,7 @@ def test_the_lines_of_a_place_are_headers():
     ],
 )
 def test_a_transcript_is_known_by_its_title_and_by_its_lines(title, text, transcript):
-    assert is_transcript(title, text) is transcript
+    assert (transcript_lines(title, text) is not None) is transcript
 
 
 def test_the_recorded_transcripts_are_what_the_pages_say():

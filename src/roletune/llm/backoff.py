@@ -17,8 +17,12 @@ class Backoff:
     longest: float = 30.0
     patience: float = 120.0  # an endpoint that asks for more than this is reported, not waited for
 
-    def delay(self, attempt: int, retry_after: float | None, roll: float) -> float | None:
-        """Seconds to wait after attempt number `attempt` (from 1) failed; None to give up. `roll` is in [0, 1)."""
+    def delay(self, attempt: int, retry_after: float | None, roll: float, *, slower: bool = False) -> float | None:
+        """Seconds to wait after attempt number `attempt` (from 1) failed; None to give up. `roll` is in [0, 1).
+
+        Who is only asked to be `slower` has twice as many attempts: the endpoint is there, and others are let in.
+        """
+        attempt = (attempt + 1) // 2 if slower else attempt
         if attempt >= self.attempts or (retry_after or 0.0) > self.patience:
             return None
         # Half of the wait is chance, or many callers that failed together would come back together.

@@ -1,6 +1,7 @@
 """Any OpenAI-compatible endpoint as a ChatModel.
 
-Guarantees: at most `concurrency` requests at a time; what may pass (429, 5xx, timeouts, lost connections, garbage) is
+Guarantees: at most `concurrency` requests at a time, and no more a minute than the limits say; a 429 makes it slower for
+all (see `llm.limits`); what may pass (429, 5xx, timeouts, lost connections, garbage) is
 tried again with growing pauses and as the endpoint's Retry-After asks, what will not (400, 401, 404) is not; when all
 attempts fail the error says what to do. The key is read when the first request is made, so a run that finds every reply
 in the ledger needs none, and it appears in no message, log or key.
@@ -13,12 +14,14 @@ import os
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from roletune.errors import BusyError, EndpointError
 from roletune.llm.backoff import Backoff
+from roletune.llm.limits import Limits, Turn, guess_tokens
 from roletune.llm.pieces import Pieces
 from roletune.llm.request import ChatReply, ChatRequest
 from roletune.llm.wire import Answer, Endpoint, Failure, body, explain, read_answer, without_password
@@ -47,6 +50,8 @@ class OpenAIChatModel:
     identity: str = ""
     name: str = ""
     concurrency: int = 8
+    requests_per_minute: float = 0
+    tokens_per_minute: float = 0
     timeout: float = 600.0
     backoff: Backoff = field(default_factory=Backoff)
     extra: dict[str, Any] = field(default_factory=dict)
@@ -69,8 +74,9 @@ class OpenAIChatModel:
             completion = await connection.client.chat.completions.create(**fields)
             return self._reply(request, read_answer(completion, connection.endpoint), started)
 
-        async with connection.slots:
-            return await self._patiently(ask, connection.endpoint)
+        async with self._answered(ask, connection, _guess(request)) as (reply, turn):
+            turn.succeeded(reply.prompt_tokens + reply.completion_tokens)
+            return reply
 
     async def stream(
         self, request: ChatRequest, on_end: Callable[[ChatReply], None] | None = None
@@ -87,9 +93,8 @@ class OpenAIChatModel:
             await pieces.begin()
             return pieces
 
-        async with connection.slots:
-            started = time.perf_counter()
-            pieces = await self._patiently(begin, connection.endpoint)
+        started = time.perf_counter()
+        async with self._answered(begin, connection, _guess(request)) as (pieces, turn):
             try:
                 async for piece in pieces:
                     yield piece
@@ -97,8 +102,10 @@ class OpenAIChatModel:
                 raise explain(error, connection.endpoint).error from error
             finally:
                 await pieces.close()
+            reply = self._reply(request, pieces.answer(), started)
+            turn.succeeded(reply.prompt_tokens + reply.completion_tokens)
         if on_end:
-            on_end(self._reply(request, pieces.answer(), started))
+            on_end(reply)
 
     def _reply(self, request: ChatRequest, answer: Answer, started: float) -> ChatReply:
         return ChatReply(
@@ -110,30 +117,40 @@ class OpenAIChatModel:
             key=request.key(self.identity),
         )
 
-    async def _patiently(self, attempt: Callable[[], Awaitable[T]], endpoint: Endpoint) -> T:
+    @asynccontextmanager
+    async def _answered(
+        self, attempt: Callable[[], Awaitable[T]], connection: _Connection, tokens: int
+    ) -> AsyncIterator[tuple[T, Turn]]:
+        """What `attempt` gave in the end, its slot held for the length of the block; nobody pauses in a slot."""
         from openai import OpenAIError
 
         number = 0
         while True:
             number += 1
-            try:
-                value = await attempt()
-            except (OpenAIError, EndpointError, ValueError) as error:  # ValueError: JSON that is none
-                failure = explain(error, endpoint)
-                delay = self._pause(number, failure)
-                if delay is None:
-                    raise failure.error from error
-                await asyncio.sleep(delay)
-            else:
-                self._gone = False
-                return value
+            async with connection.limits.turn(tokens) as turn:
+                try:
+                    value = await attempt()
+                except (OpenAIError, EndpointError, ValueError) as error:  # ValueError: JSON that is none
+                    failure = explain(error, connection.endpoint)
+                    delay = self._pause(number, failure, turn)
+                    if delay is None:
+                        raise failure.error from error
+                else:
+                    self._gone = False
+                    yield value, turn
+                    return
+            await asyncio.sleep(delay)
 
-    def _pause(self, number: int, failure: Failure) -> float | None:
+    def _pause(self, number: int, failure: Failure, turn: Turn) -> float | None:
         """Seconds to wait after attempt `number`; None to give up."""
         if not failure.again:
             return None
         if isinstance(failure.error, BusyError):
-            return self.backoff.delay(number, failure.error.retry_after, random.random())
+            after = failure.error.retry_after
+            delay = self.backoff.delay(number, after, random.random(), slower=failure.slower)
+            if failure.slower:
+                turn.refused(None if delay is None else after)
+            return delay
         # Once an endpoint was given up, a thousand waiting requests try it once each, not six times.
         delay = None if self._gone else self.backoff.delay(number, None, random.random())
         self._gone = delay is None
@@ -158,10 +175,15 @@ class _Connection:
 
     def __init__(self, model: OpenAIChatModel, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.slots = asyncio.Semaphore(max(1, model.concurrency))
+        self.limits = Limits(model.concurrency, model.requests_per_minute, model.tokens_per_minute)
         secret = _secret(model)
         self.endpoint = Endpoint(model.base_url, model.model, model.api_key_env, secret, model.when_gone)
         self.client = _sdk_client(model, secret or _NO_KEY)
+
+
+def _guess(request: ChatRequest) -> int:
+    """About how many tokens a call takes at most, as providers reckon: the prompt, and all that may be answered."""
+    return guess_tokens("".join(message["content"] for message in request.messages)) + request.max_tokens
 
 
 def _secret(model: OpenAIChatModel) -> str | None:

@@ -1,6 +1,7 @@
 """Every finished call to a model, remembered: why running again is resuming, and what it cost.
 
-Guarantees: a finished call is one committed row, whole or not at all, on the disk before anybody sees the reply.
+Guarantees: a finished call is one committed row, whole or not at all, on the disk before anybody sees the reply; calls
+that finish at the same moment share one commit, since a disk can do few of them a second.
 Several processes may use one ledger at once. The first reply to a question is the one that counts from then on; a
 second one (two processes asked at the same moment) stays in the bill. A file that is damaged or of a newer version is
 refused, never replaced.
@@ -12,12 +13,13 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 from weakref import WeakValueDictionary
 
 from roletune.errors import ResourceError, RoletuneError, SourceError
@@ -47,7 +49,32 @@ CREATE INDEX IF NOT EXISTS calls_by_key ON calls (key);
 PRAGMA user_version = {LEDGER_VERSION};
 COMMIT;
 """
+_COLUMNS = (
+    "key, stage, model, identity, request, reply, finish_reason, prompt_tokens, completion_tokens, seconds, created"
+)
+_INSERT = f"INSERT INTO calls ({_COLUMNS}) VALUES ({', '.join('?' * len(_COLUMNS.split(', ')))})"
 _BUSY_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A finished call on its way to the disk."""
+
+    key: str
+    request: ChatRequest
+    reply: ChatReply
+    stage: str
+    model: ChatModel
+
+    def row(self) -> tuple[Any, ...]:
+        """In the order of `_COLUMNS`."""
+        reply = self.reply
+        return (
+            *(self.key, self.stage, self.model.name, self.model.identity),
+            clean(json.dumps(self.request.fields(), ensure_ascii=False)),
+            *(reply.text, reply.finish_reason, reply.prompt_tokens, reply.completion_tokens, reply.seconds),
+            datetime.now(UTC).isoformat(timespec="milliseconds"),
+        )
 
 
 @dataclass(frozen=True)
@@ -67,6 +94,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._waiting: list[tuple[_Call, asyncio.Future[ChatReply]]] = []
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
@@ -86,27 +114,53 @@ class Ledger:
 
         It is remembered under what `model` says that it is, even if another model inside it gave the reply.
         """
-        key = request.key(model.identity)
-        row = {
-            "key": key,
-            "stage": stage,
-            "model": model.name,
-            "identity": model.identity,
-            "request": clean(json.dumps(asdict(request), ensure_ascii=False)),
-            "reply": reply.text,
-            "finish_reason": reply.finish_reason,
-            "prompt_tokens": reply.prompt_tokens,
-            "completion_tokens": reply.completion_tokens,
-            "seconds": reply.seconds,
-            "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        }
-        names = ", ".join(row)
-        values = ", ".join(f":{name}" for name in row)
+        return self._commit([_Call(request.key(model.identity), request, reply, stage, model)])[0]
+
+    async def store(self, request: ChatRequest, reply: ChatReply, *, stage: str, model: ChatModel) -> ChatReply:
+        """As `put`, in one commit with whatever else is ready now; returns, too, once it is on the disk.
+
+        Who is cancelled while waiting still has the call remembered: it is paid for.
+        """
+        loop = asyncio.get_running_loop()
+        stored: asyncio.Future[ChatReply] = loop.create_future()
+        self._waiting.append((_Call(request.key(model.identity), request, reply, stage, model), stored))
+        if len(self._waiting) == 1:
+            loop.call_soon(self._commit_waiting)  # after the tasks that are ready now: their replies come along
+        return await stored
+
+    def _commit_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        try:
+            replies = self._commit([call for call, _ in waiting])
+        except RoletuneError as error:
+            for _, stored in waiting:
+                if not stored.done():
+                    stored.set_exception(error)
+            return
+        for (_, stored), reply in zip(waiting, replies, strict=True):
+            if not stored.done():
+                stored.set_result(reply)
+
+    def _commit(self, calls: Sequence[_Call]) -> list[ChatReply]:
+        """One transaction; the replies that count."""
         with self._explained():
-            self._database.execute(f"INSERT INTO calls ({names}) VALUES ({values})", row)
-            first = self._database.execute("SELECT min(id) = last_insert_rowid() FROM calls WHERE key = ?", (key,))
-            counts = first.fetchone()[0]
-        return replace(reply, key=key) if counts else (self.get(key) or reply)
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                rows = [self._database.execute(_INSERT, call.row()).lastrowid for call in calls]
+                self._database.execute("COMMIT")
+            except BaseException:
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
+                raise
+            return [self._counting(call, row) for call, row in zip(calls, rows, strict=True)]
+
+    def _counting(self, call: _Call, row: int | None) -> ChatReply:
+        """The reply that was stored first under the key of a call which is in `row`."""
+        first = self._database.execute("SELECT min(id) FROM calls WHERE key = ?", (call.key,)).fetchone()[0]
+        own = replace(call.reply, key=call.key)
+        return own if first == row else (self.get(call.key) or own)
 
     def bill(self) -> list[BillRow]:
         """Calls, tokens and seconds by stage and model; replies that were remembered cost nothing and do not count."""
@@ -118,7 +172,8 @@ class Ledger:
         return [BillRow(*row) for row in rows]
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, with what waits to be stored in it."""
+        self._commit_waiting()
         self._database.close()
 
     def __enter__(self) -> Ledger:
@@ -189,7 +244,7 @@ class RememberedModel:
             remembered = self._ledger.get(key)
             if remembered is not None:
                 return remembered
-            return self._store(request, await self._model.complete(request))
+            return await self._store(request, await self._model.complete(request))
 
     async def stream(
         self, request: ChatRequest, on_end: Callable[[ChatReply], None] | None = None
@@ -202,12 +257,12 @@ class RememberedModel:
             ended: list[ChatReply] = []
             async for piece in self._model.stream(request, ended.append):
                 yield piece
-            reply = self._store(request, ended[0])
+            reply = await self._store(request, ended[0])
         if on_end:
             on_end(reply)
 
-    def _store(self, request: ChatRequest, reply: ChatReply) -> ChatReply:
-        return self._ledger.put(request, reply, stage=self._stage, model=self._model)
+    async def _store(self, request: ChatRequest, reply: ChatReply) -> ChatReply:
+        return await self._ledger.store(request, reply, stage=self._stage, model=self._model)
 
     def _turn(self, key: str) -> asyncio.Lock:
         lock = self._asking.get(key)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from roletune.errors import BusyError, EndpointError
+from roletune.errors import BusyError, EndpointError, RefusedError
 from roletune.llm.backoff import retry_after
 from roletune.llm.request import ChatRequest
 
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from openai import APIError, APIStatusError
 
 _TEMPORARY = {408, 409, 425, 429}
+_THIS_ONE = {  # codes and types of errors that are about one request: OpenAI, Azure, llama.cpp
+    "context_length_exceeded",
+    "string_above_max_length",
+    "content_filter",
+    "content_policy_violation",
+    "exceed_context_size_error",
+}
 _LONGEST_QUOTE = 400  # characters of a server's own message
 
 
@@ -59,6 +66,7 @@ class Failure:
 
     error: EndpointError
     again: bool
+    slower: bool = False  # we ask too much at a time
 
 
 def without_password(url: str) -> str:
@@ -136,7 +144,9 @@ def _status(error: APIStatusError, endpoint: Endpoint) -> Failure:
         wait = retry_after(error.response.headers, datetime.now(UTC))
         when = "later" if wait is None else f"in {wait:.0f} s"
         message = f"{endpoint} is busy or broken (HTTP {status}: {told}). Run the command again {when}."
-        return Failure(BusyError(message, retry_after=wait), again=True)
+        return Failure(BusyError(message, retry_after=wait), again=True, slower=status == 429 or wait is not None)
+    if {error.code, error.type} & _THIS_ONE:
+        return Failure(RefusedError(f"{endpoint} won't answer this request ({told})."), again=False)
     if status in (401, 403):
         cure = endpoint.key_hint
     elif status == 404:

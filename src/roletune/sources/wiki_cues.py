@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from roletune.records import Turn, TurnKind
 from roletune.rendering.script_lines import TURN, read_header, read_manner
 from roletune.sources.cue_names import is_mark, read_cue
-from roletune.sources.wikitext_lines import BOLD, BOLD_END, DEFINITION, ITALIC, ITALIC_END, TERM
+from roletune.sources.wikitext_marks import BOLD, BOLD_END, DEFINITION, ITALIC, ITALIC_END, TERM
 
 _MARKS = re.compile("[\ue001-\ue007]")
 _ANY = "\ue001\ue002\ue003\ue004\ue005\ue006\ue007"

@@ -14,9 +14,9 @@ from roletune.errors import SourceError
 from roletune.records import Record
 from roletune.sources.reading import Reading
 from roletune.sources.text import decode
-from roletune.sources.wiki_transcript import is_transcript, read_transcript
-from roletune.sources.wikitext import read_wikitext
-from roletune.sources.wikitext_lines import first_links, wiki_lines
+from roletune.sources.wiki_transcript import read_transcript, transcript_lines
+from roletune.sources.wikitext import checked, read_wikitext
+from roletune.sources.wikitext_lines import WikiLines, first_links, wiki_lines
 
 
 class WikiPage(Record):
@@ -64,7 +64,9 @@ def read_wiki(data: bytes, name: str, *, pick: Iterable[str] = (), skip: Iterabl
         raise SourceError(
             f"{name} is not a whole page of a wiki ({where}: {error.errors()[0]['msg']}). Fetch it again."
         ) from error
-    reading = _transcript(page, name) if is_transcript(page.title, page.wikitext) else _article(page, name, pick, skip)
+    text = checked(page.wikitext, name)
+    lines = transcript_lines(page.title, text, files=page.files, categories=page.categories)
+    reading = _transcript(page, lines) if lines else _article(page, name, pick, skip)
     if not (reading.paragraphs or reading.scenes or reading.facts):
         raise SourceError(f"{name}: the page {page.title!r} tells nothing. Name another page, or pick its sections.")
     return reading
@@ -85,8 +87,8 @@ def _article(page: WikiPage, name: str, pick: Iterable[str], skip: Iterable[str]
     )
 
 
-def _transcript(page: WikiPage, name: str) -> Reading:
-    script = read_transcript(page.wikitext, name, files=page.files, categories=page.categories)
+def _transcript(page: WikiPage, lines: WikiLines) -> Reading:
+    script = read_transcript(lines, page.wikitext)
     return Reading(
         title=page.title,
         paragraphs=script.paragraphs,

@@ -1,7 +1,7 @@
 """The nodes of a wiki page -> lines of plain text that know their place in the page.
 
 Links are their text; references, comments, tables, pictures and categories are left out; quotes and lists stay. With
-`marks`, bold, italics and definition lists leave a mark (the constants below): transcripts tell speakers by them.
+`marks`, bold, italics and definition lists leave a mark (`wikitext_marks`): transcripts tell speakers by them.
 """
 
 from __future__ import annotations
@@ -15,11 +15,20 @@ import mwparserfromhell
 from mwparserfromhell.nodes import Argument, ExternalLink, Heading, HTMLEntity, Node, Tag, Template, Text, Wikilink
 from mwparserfromhell.wikicode import Wikicode
 
+from roletune.sources.wikitext_marks import (
+    BOLD,
+    BOLD_END,
+    DEFINITION,
+    ITALIC,
+    ITALIC_END,
+    RULE,
+    TERM,
+    styled,
+    unmarked,
+)
 from roletune.sources.wikitext_names import names
-from roletune.sources.wikitext_shield import BLANK, shield, unshield
+from roletune.sources.wikitext_shield import APOSTROPHE, BLANK, shield, unshield
 from roletune.sources.wikitext_templates import Arguments, dialogue_lines, is_disambiguation, is_infobox, shown
-
-BOLD, BOLD_END, ITALIC, ITALIC_END, TERM, DEFINITION, RULE = "\ue001\ue002\ue003\ue004\ue005\ue006\ue007"
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z]+)*|simple")
 _SPACES = re.compile("[ \t\xa0]+")
@@ -69,7 +78,8 @@ def wiki_lines(
     text: str, *, files: Iterable[str] = (), categories: Iterable[str] = (), marks: bool = False
 ) -> WikiLines:
     """Read wikitext; `files` and `categories` are what the wiki calls those namespaces, in lower case."""
-    code = mwparserfromhell.parse(shield(text))
+    # Apostrophes are read line by line, as MediaWiki does it: as nodes they double the time of the whole.
+    code = mwparserfromhell.parse(shield(text), skip_style_tags=True)
     reader = _Reader(names("files") | set(files), names("categories") | set(categories), marks)
     reader.walk(code, 0)
     reader.close()
@@ -90,7 +100,7 @@ class _Reader:
             source = str(node)
             if isinstance(node, Heading):
                 self.close()
-                title = unshield(self.render(node.title)).strip()
+                title = unshield(unmarked(self.render(node.title)))
                 self.page.lines.append(Line(title, position, position + len(source), node.level))
             elif isinstance(node, Tag) and not node.wiki_markup and _name(node) in _FLAT and node.contents is not None:
                 inner = str(node.contents)
@@ -119,7 +129,7 @@ class _Reader:
     def close(self) -> None:
         """End the line; one that holds nothing but space separates paragraphs."""
         full = [part for part in self.parts if not part[0].isspace()] or self.parts
-        text = unshield(_MAGIC.sub("", "".join(text for text, _, _ in self.parts)))
+        text = unshield(_MAGIC.sub("", styled("".join(text for text, _, _ in self.parts), self.marks)))
         text = _SPACES.sub(" ", text).strip()
         start, end = (full[0][1], full[-1][2]) if full else (0, 0)
         self.page.lines.append(Line(text, start, end))
@@ -161,6 +171,8 @@ class _Reader:
             sign = _MARKUP[markup]
             return sign if self.marks or sign == "- " else ""
         inner = self.render(node.contents)
+        if name in ("nowiki", "pre"):
+            return inner.replace("'", APOSTROPHE)
         if not self.marks or not inner.strip():
             return inner
         if name in ("b", "strong"):
@@ -223,8 +235,8 @@ class _Reader:
         for parameter in node.params:
             key = " ".join(str(parameter.name).replace("_", " ").split()).casefold()
             rendered = self.render(parameter.value)
-            items = [unshield(line).strip(" -*#:\t") for line in rendered.splitlines()]
-            value = ", ".join(item for item in (_unmarked(one) for one in items) if item)
+            items = [unshield(unmarked(line)).strip(" -*#:\t") for line in rendered.splitlines()]
+            value = ", ".join(item for item in items if item)
             if value and len(value) <= _MAX_FACT and parameter.showkey and not _IS_LOOK.search(key):
                 self.page.facts.setdefault(key, value)
 
@@ -232,11 +244,6 @@ class _Reader:
 _IS_LOOK = re.compile(
     r"image|caption|\balt\b|size|width|colou?r|logo|\bbox ?style|\bstyle\b|upright|float|picture|bild\b"
 )
-_MARKS = re.compile("[\ue001-\ue007]")
-
-
-def _unmarked(text: str) -> str:
-    return _MARKS.sub("", text).strip()
 
 
 def _name(node: Tag) -> str:
@@ -244,8 +251,8 @@ def _name(node: Tag) -> str:
 
 
 def _cue(who: str, said: str) -> str:
-    who = _unmarked(who).rstrip(": ")
-    return f"{BOLD}{who}{BOLD_END}: {said}" if who else f"{ITALIC}{_unmarked(said)}{ITALIC_END}"
+    who = unmarked(who).rstrip(": ")
+    return f"{BOLD}{who}{BOLD_END}: {said}" if who else f"{ITALIC}{unmarked(said)}{ITALIC_END}"
 
 
 def _flat(text: str) -> str:
@@ -261,14 +268,12 @@ def _entity(node: HTMLEntity) -> str:
 
 def first_links(text: str) -> tuple[str, ...]:
     """The title of the first link in each item of a list."""
-    code = mwparserfromhell.parse(shield(text))
     titles: list[str] = []
     waiting = False
-    for node in code.nodes:
+    for node in mwparserfromhell.parse(shield(text), skip_style_tags=True).nodes:
         if isinstance(node, Tag) and node.wiki_markup and str(node.wiki_markup) in "*#":
             waiting = True
-        elif waiting and isinstance(node, (Wikilink, Tag)):
-            links = [node] if isinstance(node, Wikilink) else node.contents.filter_wikilinks() if node.contents else []
-            titles += [str(link.title).partition("#")[0].strip() for link in links[:1]]
-            waiting = not links
+        elif waiting and isinstance(node, Wikilink):
+            titles.append(str(node.title).partition("#")[0].strip())
+            waiting = False
     return tuple(dict.fromkeys(title for title in titles if title))

@@ -15,8 +15,8 @@ MAX_DEPTH = 25  # of brackets within brackets; pages that people write have unde
 _OPENERS = {"{{": "}}", "[[": "]]", "{|": "|}"}
 _CLOSERS = {closer: opener for opener, closer in _OPENERS.items()}
 _HIDDEN = str.maketrans("{[<", "\ue010\ue011\ue012")
-_SHOWN = str.maketrans("\ue010\ue011\ue012", "{[<")
-BLANK = "\ue020"
+_SHOWN = str.maketrans("\ue010\ue011\ue012\ue013", "{[<'")
+APOSTROPHE, BLANK = "\ue013\ue020"
 _VOID = {"br", "hr", "wbr", "img", "li", "dt", "dd", "references", "nowiki"}
 _VERBATIM = {"nowiki", "pre", "syntaxhighlight", "source", "math", "score", "gallery"}
 
