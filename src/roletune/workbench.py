@@ -29,7 +29,7 @@ from roletune.llm.model import ChatModel
 from roletune.llm.on_demand import OnDemandModel
 from roletune.llm.server import LocalServer
 from roletune.models.dequantise import trainable_folder
-from roletune.models.gguf_base import servable_gguf
+from roletune.models.gguf_base import SERVED, servable_gguf
 from roletune.models.weights import Weights, resolve
 from roletune.project import Endpoint, Project
 from roletune.prompts import Prompt, load_prompt
@@ -178,7 +178,7 @@ class Workbench:
         if self.base.gguf is None or (scale is not None and gguf is None):  # nothing that llama.cpp could load
             return self._in_process(scale)
         # At scale 0 the adapter changes nothing, so a retrained one keeps the base's old replies.
-        identity = fingerprint(self.base.identity(), "f16", file_hash(gguf) if gguf and scale else "")
+        identity = fingerprint(self.base.identity(), SERVED, file_hash(gguf) if gguf and scale else "")
         name = f"{self.base.label}{'+adapter' if scale else ''}"  # never a path: it goes into records
 
         async def open_model() -> ChatModel:

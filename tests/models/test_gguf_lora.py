@@ -132,7 +132,7 @@ def test_llama_cpp_and_torch_agree_on_the_tuned_model(smollm2, smollm2_folder, t
     base = load_causal_lm(smollm2_folder, torch.float32)
     tuned = with_adapter(base, tmp_path / "adapter", std=0.05)
     adapter = export_lora(tmp_path / "adapter", smollm2, tmp_path / "adapter.gguf")
-    served = asyncio.run(_served(servable_gguf(smollm2, smollm2_folder), adapter))
+    served = asyncio.run(_served(servable_gguf(smollm2, smollm2_folder, "f16"), adapter))
     assert served["scale 0"] == served["alone"]
     assert served["scale 1"] != served["alone"]
     expected = _next_tokens(tuned.merge_and_unload().eval(), load_tokenizer(smollm2_folder))

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 GgufType = Literal["f16", "q8_0"]
+# Half the memory to read for each token: replies in 0.63 of the time of f16 on two cores. The next token was that of
+# torch in 67 of 70 prompts of the JARVIS example, in 70 with f16; the three were near-ties (logits 0.06 to 0.18 apart).
+SERVED: GgufType = "q8_0"
 
 _COMPUTED = frozenset({"rope_freqs.weight"})  # llama.cpp's converter makes it from the config: copied as it is
 _OURS = frozenset({"general.architecture", "general.file_type", "general.quantization_version"})
@@ -64,7 +67,7 @@ def write(folder: Path, source: Path, out: Path, dtype: GgufType = "f16") -> Pat
     return out
 
 
-def servable_gguf(weights: Weights, folder: Path, dtype: GgufType = "f16") -> Path:
+def servable_gguf(weights: Weights, folder: Path, dtype: GgufType = SERVED) -> Path:
     """The GGUF file to serve an adapter on: the trained folder's weights as they are, not the coarser source's.
 
     Kept in the cache under the weights' identity. Raises `ModelError` if the weights came without a GGUF file.
