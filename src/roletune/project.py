@@ -211,6 +211,8 @@ class Project:
                 self.source_files(source)
             except SourceError as error:
                 mistakes.append(f"sources.{number}: {error}")
+            if source.rttm and not (self.folder / source.rttm).is_file():
+                mistakes.append(f"sources.{number}.rttm: {self.folder / source.rttm} does not exist")
         try:
             check_quantisation(self.recipe)
         except (ProjectError, SourceError, TrainingError) as error:

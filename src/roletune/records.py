@@ -368,6 +368,15 @@ class Rate(Record):
     n: int
 
 
+class Estimate(Record):
+    """A figure with its 95 % interval, over `n` items."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
 class StyleReport(Record):
     """Per contestant and check, the share of replies that pass."""
 
@@ -426,6 +435,59 @@ class BoundaryReport(Record):
     leaks: ShareDifference | None = None
     refusals: ShareDifference | None = None
     answers: tuple[BoundaryAnswer, ...]
+
+
+class CopyReport(Record):
+    """What one contestant's replies have in common with training rows and with one another; None: too short to tell."""
+
+    copied: Estimate | None = Field(description="share of a reply's runs of eight words that training rows hold")
+    longest: Estimate = Field(description="words of a reply's longest run that a training row holds")
+    passage: str = Field(description="the longest such run of all")
+    passage_words: int
+    distinct: Estimate | None = Field(description="distinct pairs of words over all replies together")
+    repeated: Estimate | None = Field(description="share of a reply's runs of four words that another reply holds too")
+
+
+class VoiceClassifier(Record):
+    """How well the character's lines can be told from others', by scenes that the classifier had not seen."""
+
+    auc: Estimate = Field(description="0.5 is chance; bootstrap over scenes, `n` of them")
+    own: Rate = Field(description="the character's own lines that were taken for the character's: the ceiling")
+    others: Rate = Field(description="other speakers' lines that were taken for the character's: the floor")
+
+
+class IdentificationItem(Record):
+    """One real line among others'; log-likelihoods in nats by contestant, the real line's first."""
+
+    dialogue: str
+    line: int
+    tokens: tuple[int, ...]
+    scores: dict[Contestant, tuple[float, ...]]
+
+
+class IdentificationReport(Record):
+    """How often the real next line is preferred to other speakers' lines; ties count as wrong."""
+
+    chance: float = Field(description="of guessing")
+    per_token: dict[Contestant, Rate] = Field(description="by the mean log-likelihood of a token")
+    per_line: dict[Contestant, Rate] = Field(description="by the summed log-likelihood, which favours short lines")
+    gain: ShareDifference = Field(description="adapter minus base_prompt, per token, paired by line")
+    items: tuple[IdentificationItem, ...] = ()
+
+
+class VoiceReport(Record):
+    """What the suite `voice` found."""
+
+    schema_version: Literal[1] = 1
+    adapter: str = Field(description="SHA-256 of the adapter's weights")
+    classifier: VoiceClassifier | None = Field(default=None, description="None: too few lines to tell voices apart")
+    taken: dict[Contestant, Rate] = Field(description="replies that the classifier takes for the character's")
+    phrases: tuple[str, ...] = ()
+    phrase_use: dict[str, Rate] = Field(
+        description="with a catchphrase: replies by contestant, `authentic` lines"
+    )
+    copying: dict[Contestant, CopyReport]
+    identification: IdentificationReport | None = None
 
 
 class Evaluation(Record):

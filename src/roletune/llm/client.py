@@ -1,9 +1,8 @@
 """Any OpenAI-compatible endpoint as a ChatModel.
 
-Guarantees: at most `concurrency` requests at a time, and no more a minute than the limits say; a 429 makes it slower for
-all (see `llm.limits`); what may pass (429, 5xx, timeouts, lost connections, garbage) is
-tried again with growing pauses and as the endpoint's Retry-After asks, what will not (400, 401, 404) is not; when all
-attempts fail the error says what to do. The key is read when the first request is made, so a run that finds every reply
+Guarantees: at most `concurrency` requests at a time, no more a minute than the limits say, and fewer after a 429
+(`llm.limits`); what may pass (429, 5xx, timeouts, lost connections, garbage) is tried again with growing pauses and as
+the endpoint's Retry-After asks, what will not (400, 401, 404) is not; when all attempts fail the error says what to do. The key is read when the first request is made, so a run that finds every reply
 in the ledger needs none, and it appears in no message, log or key.
 """
 
