@@ -1,5 +1,6 @@
 # make demo    build, train, measure and talk: the main job on examples/jarvis
 # make test    the whole test suite
+# make test-wiki   those against a real MediaWiki, which the system's packages must offer
 # make check   formatting, lint, types, layers
 #
 # TORCH names the torch build to install first. 2.13.0 finds a CPU build where the package index offers one; elsewhere on
@@ -10,16 +11,22 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 CHARACTER ?= examples/jarvis
 
-.PHONY: demo test check format install clean help
+.PHONY: demo test test-wiki check format install clean help
 
 help:
-	@sed -n '1,6s/^# \{0,1\}//p' Makefile
+	@sed -n '1,7s/^# \{0,1\}//p' Makefile
 
 demo: $(VENV)/.installed
 	$(BIN)/roletune run $(CHARACTER)
 
 test: $(VENV)/.tools
 	$(BIN)/pytest -q $(ARGS)
+
+WIKI_PACKAGES := mediawiki php-cli php-sqlite3 php-mbstring php-xml php-intl
+test-wiki: $(VENV)/.tools
+	@test -e /usr/share/mediawiki/maintenance/install.php || \
+	  { echo "MediaWiki is missing. On Debian: apt install --no-install-recommends $(WIKI_PACKAGES)"; exit 1; }
+	ROLETUNE_WIKI=1 $(BIN)/pytest -q tests/wiki $(ARGS)
 
 check: $(VENV)/.tools
 	$(BIN)/ruff format --check src tests
