@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from roletune.errors import EvaluationError
 from roletune.records import Rate, ShareDifference
 
 Z95 = 1.959963984540054
+FEWEST_GROUPS = 20  # below it, values are drawn one by one
 
 
 class Interval(NamedTuple):
@@ -24,6 +26,39 @@ class Interval(NamedTuple):
     value: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean over `n` items with its 95 % interval; `drawn` is how many units the resampling drew."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    drawn: int
+
+
+def bootstrap_mean(
+    values: Sequence[float], groups: Sequence[Hashable] = (), *, resamples: int = 1000, seed: int = 0
+) -> Mean:
+    """The mean of `values` with its percentile interval. A mean of paired differences is a paired comparison.
+
+    With `groups` (one a value) whole groups are drawn, because the values of one are alike; with fewer than
+    FEWEST_GROUPS of them single values are drawn, since draws of five units say little about an interval. Raises
+    EvaluationError for no values.
+    """
+    if not values:
+        raise EvaluationError("There are no scores to take a mean of.")
+    alike: dict[Hashable, list[float]] = {}
+    for value, group in zip(values, groups or range(len(values)), strict=True):
+        alike.setdefault(group, []).append(value)
+    units = list(alike.values()) if len(alike) >= FEWEST_GROUPS else [[value] for value in values]
+    sums = [(sum(unit), len(unit)) for unit in units]
+    generator = random.Random(seed)
+    draws = sorted(_per_token(generator.choices(sums, k=len(sums))) for _ in range(resamples))
+    mean = sum(values) / len(values)
+    return Mean(mean, quantile(draws, 0.025), quantile(draws, 0.975), n=len(values), drawn=len(units))
 
 
 def bootstrap_per_token(

@@ -87,20 +87,18 @@ def _overlap(hypothesis: Sequence[Sequence[str]], reference: Sequence[Sequence[s
         return Overlap(0.0, 0.0, 0.0)
     common: set[str] = set()
     for sentence in reference:
+        vocabulary = set(sentence)
         for other in hypothesis:
-            common.update(_common_subsequence(sentence, other))
+            # The way back always steps over a word of the answer that the reference lacks, so leaving it out changes
+            # nothing. (The same is not true of the reference's words: there the step decides between equals.)
+            words = [word for word in other if word in vocabulary]
+            common.update(_common_subsequence(sentence, words) if len(words) > 1 else words)
     recall, precision = len(common) / len(wanted), len(common) / len(said)
     return Overlap(recall, precision, 2 * recall * precision / (recall + precision + 1e-8))
 
 
-def _common_subsequence(reference: Sequence[str], hypothesis: Sequence[str]) -> list[str]:
+def _common_subsequence(reference: Sequence[str], words: Sequence[str]) -> list[str]:
     """The words of one longest common subsequence, last first; of two ways back as long, the one in the reference."""
-    wanted = set(reference)
-    # The way back always steps over a word of the answer that the reference lacks, so leaving it out changes nothing.
-    # (The same is not true of the reference's words: there the step decides between equals.)
-    words = [word for word in hypothesis if word in wanted]
-    if not words:
-        return []
     table = _lengths(reference, words)
     found = []
     i, j = len(reference), len(words)
