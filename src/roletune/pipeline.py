@@ -12,6 +12,7 @@
 Suites are measured after `evaluate` by those who ask for them:
 
     boundary      questions out of its world, and innocent twins of them
+    interview     questions and talks, scored by judges with evidence
 
 A stage runs if what it is made from has changed, or what it made is gone. Replies that a model gave are in the ledger,
 so there is no resume code: running again is resuming.
@@ -26,7 +27,18 @@ from roletune import __version__
 from roletune.engine.memory import MemoryWatch
 from roletune.engine.store import file_hash
 from roletune.records import fingerprint
-from roletune.verbs import boundary, dataset, evaluate, experiences, profile, protective, report, scenes, train
+from roletune.verbs import (
+    boundary,
+    dataset,
+    evaluate,
+    experiences,
+    interview,
+    profile,
+    protective,
+    report,
+    scenes,
+    train,
+)
 from roletune.verbs.stage import Stage
 from roletune.workbench import Workbench
 
@@ -34,7 +46,7 @@ STAGES: dict[str, Stage] = {
     verb.STAGE.name: verb.STAGE for verb in (profile, scenes, experiences, protective, dataset, train, evaluate, report)
 }
 
-SUITES: dict[str, Stage] = {boundary.STAGE.name: boundary.STAGE}
+SUITES: dict[str, Stage] = {suite.STAGE.name: suite.STAGE for suite in (boundary, interview)}
 
 
 async def make(

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from roletune.dataset.select import DatasetSettings
 from roletune.errors import ProjectError, SourceError, TrainingError
+from roletune.evaluation.judging.settings import InterviewSettings
 from roletune.evaluation.questions import read_questions
 from roletune.evaluation.settings import EvaluateSettings
 from roletune.inference.settings import ChatSettings
@@ -51,6 +52,7 @@ class ModelBindings(Settings):
 
     writer: Endpoint | None = None
     judge: Endpoint | None = None
+    judges: tuple[Endpoint, ...] = Field(default=(), description="further judges, beside the first")
     interviewer: Endpoint | None = None
 
 
@@ -89,6 +91,7 @@ class CharacterFile(Settings):
     dataset: DatasetSettings = DatasetSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    interview: InterviewSettings = InterviewSettings()
     chat: ChatSettings = ChatSettings()
 
 

@@ -26,7 +26,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 EVERY_PAGE = [*PAGES, ROOT / "README.md"]
 # Blocks of character.yaml with a page of their own; everything else is in project.md.
-BLOCK_PAGES = {"scenes", "experiences", "protective", "dataset", "train", "evaluate", "chat"}
+BLOCK_PAGES = {"scenes", "experiences", "protective", "dataset", "train", "evaluate", "interview", "chat"}
 STAGES = {"profile", "scenes", "experiences", "protective", "dataset", "train", "evaluate", "report"}
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)

@@ -124,5 +124,5 @@ def test_a_character_without_such_questions_is_told_how_to_write_them(folder):
 
 
 def test_suites_are_run_after_the_evaluation_when_asked_for():
-    assert list(pipeline.SUITES) == ["boundary"]
+    assert "boundary" in pipeline.SUITES
     assert not set(pipeline.SUITES) & set(pipeline.STAGES)

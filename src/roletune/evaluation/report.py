@@ -19,6 +19,7 @@ from roletune.records import (
     Difference,
     Evaluation,
     Finding,
+    InterviewReport,
     Rate,
     Report,
     Timings,
@@ -91,6 +92,7 @@ def build_report(
     versions: Mapping[str, str],
     peak_memory_bytes: int,
     boundary: BoundaryReport | None = None,
+    interview: InterviewReport | None = None,
     lint: Sequence[Finding] = (),
     notices: Sequence[str] = (),
 ) -> Report:
@@ -106,6 +108,7 @@ def build_report(
         training=training,
         evaluation=evaluation,
         boundary=boundary,
+        interview=interview,
         timings=timings,
         versions=dict(versions),
         peak_memory_bytes=peak_memory_bytes,

@@ -11,11 +11,20 @@ from roletune.evaluation.model_card import render_card
 from roletune.evaluation.report import build_report
 from roletune.evaluation.report_html import render_html
 from roletune.evaluation.report_markdown import render_markdown
-from roletune.records import BoundaryReport, DataStatistics, Evaluation, Finding, Report, Timings
+from roletune.records import (
+    BoundaryReport,
+    DataStatistics,
+    Evaluation,
+    Finding,
+    InterviewReport,
+    Interviews,
+    Report,
+    Timings,
+)
 from roletune.sources.licences import Restriction, restriction
 from roletune.sources.profile import parse_profile
 from roletune.sources.text import read_text
-from roletune.verbs import boundary
+from roletune.verbs import boundary, interview
 from roletune.verbs.contestants import adapter_hash
 from roletune.verbs.stage import Stage
 from roletune.workbench import Workbench
@@ -55,6 +64,7 @@ def collect(bench: Workbench) -> Report:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions={"python": platform.python_version(), **_versions()},
         boundary=_boundary(bench),
+        interview=_interview(bench),
         peak_memory_bytes=max(entry.peak_memory_bytes for entry in entries.values()),
         lint=read_records(project.records("lint"), Finding),
         notices=notices(bench),
@@ -67,6 +77,15 @@ def _boundary(bench: Workbench) -> BoundaryReport | None:
     if not path.is_file():
         return None
     found = BoundaryReport.model_validate_json(path.read_text("utf-8"))
+    return found if found.adapter == adapter_hash(bench) else None
+
+
+def _interview(bench: Workbench) -> InterviewReport | None:
+    """What the interviews came to, if they were held with the adapter in use."""
+    path = bench.project.build / interview.FILE
+    if not path.is_file():
+        return None
+    found = Interviews.model_validate_json(path.read_text("utf-8")).report
     return found if found.adapter == adapter_hash(bench) else None
 
 
@@ -109,5 +128,5 @@ STAGE = Stage(
     write_report,
     reads=("lint.jsonl", "dataset/statistics.json", "adapter/adapter.json", "evaluation.json"),
     writes=("report/report.html", "report/report.json", "report/report.md", "adapter/README.md"),
-    settings=lambda bench: (notices(bench), *_told_on_the_card(bench), _boundary(bench)),
+    settings=lambda bench: (notices(bench), *_told_on_the_card(bench), _boundary(bench), _interview(bench)),
 )
