@@ -1,8 +1,8 @@
 """roletune makes a language model play a character, and proves that it does.
 
 `load` opens a trained character to talk with. It is imported when it is first asked for, so that `import roletune`
-stays light, and by name, so that lower layers, which import this package for its version, do not depend on higher ones; its
-type is in `__init__.pyi`.
+stays light, and by name, so that lower layers, which import this package for its version, do not depend on higher
+ones; its type is in `__init__.pyi`.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from roletune.evaluation.judging.settings import InterviewSettings
 from roletune.evaluation.questions import read_questions
 from roletune.evaluation.settings import EvaluateSettings
 from roletune.inference.settings import ChatSettings
+from roletune.llm.budget import BudgetSettings
 from roletune.llm.settings import Endpoint as Endpoint
 from roletune.prompts import BUILT_IN
 from roletune.records import KnowledgeBoundary, Subject
@@ -85,6 +86,7 @@ class CharacterFile(Settings):
     known_names: tuple[str, ...] = Field(default=(), description="names that belong here, for the linter")
     profile_fields: ProfileFieldSettings = ProfileFieldSettings()
     contradictions: ContradictionSettings = ContradictionSettings()
+    budget: BudgetSettings = BudgetSettings()
     scenes: SceneSettings = SceneSettings()
     experiences: ExperienceSettings = ExperienceSettings()
     protective: ProtectiveSettings = ProtectiveSettings()
@@ -209,6 +211,9 @@ class Project:
             mistakes.append(
                 f"profile: {self.folder / character.profile} does not exist; write what is known about the character"
             )
+        roles = {role: getattr(character.models, role) for role in ("writer", "judge", "interviewer")}
+        if unpriced := [role for role, one in roles.items() if one and not one.price and character.budget.amount]:
+            mistakes.append(f"budget.amount: models.{unpriced[0]} has no price; add one, or limit budget.tokens")
         for number, source in enumerate(character.sources):
             try:
                 self.source_files(source)

@@ -693,7 +693,7 @@ class VoiceClassifier(Record):
 class IdentificationItem(Record):
     """One real line among others'; log-likelihoods in nats by contestant, the real line's first."""
 
-    dialogue: str
+    example: str = Field(description="id of the held-out example")
     line: int
     tokens: tuple[int, ...]
     scores: dict[Contestant, tuple[float, ...]]

@@ -23,7 +23,8 @@ from roletune.engine.store import append_record, file_hash, read_records, write_
 from roletune.errors import ModelError
 from roletune.inference.loaded_model import LoadedModel, load_model, served_identity
 from roletune.inference.transformers_model import TransformersModel
-from roletune.llm.client import OpenAIChatModel
+from roletune.llm.budget import Budget, BudgetedModel
+from roletune.llm.client import OpenAIChatModel, endpoint_identity
 from roletune.llm.ledger import Ledger, RememberedModel
 from roletune.llm.model import ChatModel
 from roletune.llm.on_demand import OnDemandModel
@@ -53,6 +54,7 @@ class Workbench:
     show: Callable[[RenderableType], None] = lambda _: None  # where something is worth looking at
     _running: tuple[Path | None, LocalServer] | None = None
     _loaded: LoadedModel | None = None
+    _endpoints: dict[Endpoint, OpenAIChatModel] = field(default_factory=dict)
 
     # -- what is known -----------------------------------------------------------------------------------------------
 
@@ -167,10 +169,37 @@ class Workbench:
     def _bound(self, role: str) -> ChatModel:
         endpoint = getattr(self.project.character.models, role)
         if isinstance(endpoint, Endpoint):
-            return OpenAIChatModel(
-                endpoint.url, endpoint.model, api_key_env=endpoint.key, concurrency=endpoint.concurrency
-            )
+            return self.behind(endpoint)
         return self._local(scale=None)
+
+    def behind(self, endpoint: Endpoint) -> ChatModel:
+        """The model behind an endpoint: one for all who ask it, since its limits and the budget are for all together."""
+        if endpoint not in self._endpoints:
+            self._endpoints[endpoint] = OpenAIChatModel(
+                endpoint.url,
+                endpoint.model,
+                api_key_env=endpoint.key,
+                concurrency=endpoint.concurrency,
+                requests_per_minute=endpoint.requests_per_minute,
+                tokens_per_minute=endpoint.tokens_per_minute,
+                timeout=endpoint.timeout,
+            )
+        return BudgetedModel(self._endpoints[endpoint], self.budget, endpoint.price)
+
+    def endpoints(self) -> dict[str, Endpoint]:
+        """Every endpoint that the settings bind to a role, by the identity of its model."""
+        bound = [value for _, value in self.project.character.models]
+        every = [one for value in bound for one in (value if isinstance(value, tuple) else (value,)) if one]
+        return {endpoint_identity(endpoint.url, endpoint.model): endpoint for endpoint in every}
+
+    @cached_property
+    def budget(self) -> Budget:
+        """What may be spent on endpoints, and what was: by everything that this character's ledger holds."""
+        budget, endpoints = Budget(self.project.character.budget), self.endpoints()
+        for row in self.ledger.bill():
+            if endpoint := endpoints.get(row.identity):
+                budget.count(row.prompt_tokens, row.completion_tokens, endpoint.price, row.calls)
+        return budget
 
     def _local(self, scale: float | None) -> ChatModel:
         """The embedded model; with a scale, on the server that holds the adapter."""
@@ -251,3 +280,5 @@ async def open_workbench(
             yield bench
         finally:
             await bench.close_models()
+            for model in bench._endpoints.values():
+                await model.close()

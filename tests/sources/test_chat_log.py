@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roletune.errors import SourceError
-from roletune.sources.chat_log import CONTEXT_TURNS, preference_pairs, read_chat_log
+from roletune.sources.chat_log import CONTEXT_TURNS, read_chat_log
 
 HEADER = {"user_name": "Ann", "character_name": "Ben", "create_date": "2026-1-1", "chat_metadata": {}}
 
@@ -43,14 +43,14 @@ def test_messages_are_turns_with_actions_between_stars_and_names_for_macros():
 
 
 def test_a_reply_that_was_kept_is_chosen_over_each_that_was_passed_over():
-    (pair,) = preference_pairs(log(*CHAT), "a.jsonl")
+    (pair,) = read_chat_log(log(*CHAT), "a.jsonl").pairs
     assert (pair.speaker, pair.chosen, pair.rejected, pair.line) == ("Ben", "Not yet.", "Yes.", 4)
     assert [turn.text for turn in pair.context] == ["waves", "Hello, Ann.", "Is it late?"]
 
 
 def test_a_reply_that_was_edited_is_chosen_over_all_swipes():
     rows = (HEADER, message("Ann", "Late?"), message("Ben", "No, my dear.", swipes=["Yes.", "No."], swipe_id=1))
-    assert [(p.chosen, p.rejected) for p in preference_pairs(log(*rows), "a")] == [
+    assert [(p.chosen, p.rejected) for p in read_chat_log(log(*rows), "a").pairs] == [
         ("No, my dear.", "Yes."),
         ("No, my dear.", "No."),
     ]
@@ -58,12 +58,12 @@ def test_a_reply_that_was_edited_is_chosen_over_all_swipes():
 
 def test_greetings_and_users_own_swipes_are_no_preferences():
     rows = (HEADER, CHAT[1], message("Ann", "Late?", swipes=["Late?", "Early?"]))
-    assert preference_pairs(log(*rows), "a") == ()
+    assert read_chat_log(log(*rows), "a").pairs == ()
 
 
 def test_the_context_of_a_pair_is_bounded():
     rows = [HEADER, *(message("Ann", f"Line {k}") for k in range(CONTEXT_TURNS + 50)), CHAT[3]]
-    (pair,) = preference_pairs(log(*rows), "a")
+    (pair,) = read_chat_log(log(*rows), "a").pairs
     assert (len(pair.context), pair.context[-1].text) == (CONTEXT_TURNS, f"Line {CONTEXT_TURNS + 49}")
 
 
@@ -114,7 +114,6 @@ ROWS = st.dictionaries(
 def test_any_rows_are_read_or_refused_and_none_is_lost(rows):
     with contextlib.suppress(SourceError):
         reading = read_chat_log(log(*rows), "a")
-        preference_pairs(log(*rows), "a")
         kept = "".join(turn.text for turn in reading.scenes[0].turns) + "".join(line.text for line in reading.unread)
         for row in rows:
             if isinstance(row.get("mes"), str) and row["mes"].isalnum():

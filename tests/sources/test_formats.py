@@ -1,6 +1,8 @@
+import io
 import json
 import subprocess
 import sys
+import zipfile
 from contextlib import suppress
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roletune.errors import SourceError
-from roletune.sources.formats import EXTENSIONS, READERS, Sections, detect, read_source
+from roletune.sources.formats import EXTENSIONS, READERS, ReadOptions, detect, read_source
 
 PROSE = "# Mira\n\nMira keeps the lighthouse.\n\nBorn: 1815\n\nShe says: nothing much.\n"
 SCRIPT = "## Scene: The lamp\nLocation: the tower\n\nOlaf: Why green?\nMira: Copper salts.\n"
@@ -135,15 +137,15 @@ WIKI = {
 
 
 def test_sections_of_a_wiki_page_can_be_picked_and_skipped():
-    def paragraphs(sections):
-        _, reading = read_source(json.dumps(WIKI).encode(), "a.wiki.json", sections=sections)
+    def paragraphs(options):
+        _, reading = read_source(json.dumps(WIKI).encode(), "a.wiki.json", options=options)
         return [paragraph.text for paragraph in reading.paragraphs]
 
-    assert len(paragraphs(Sections())) == 3
-    assert "She drowned." not in paragraphs(Sections(skip=("Death",)))
-    assert "She winds the clock." in paragraphs(Sections(pick=("Work",)))
-    with pytest.raises(SourceError, match="no page of a wiki"):
-        read_source(PROSE.encode(), "a.md", sections=Sections(pick=("Work",)))
+    assert len(paragraphs(ReadOptions())) == 3
+    assert "She drowned." not in paragraphs(ReadOptions(skip=("Death",)))
+    assert "She winds the clock." in paragraphs(ReadOptions(sections=("Work",)))
+    with pytest.raises(SourceError, match="read as prose, which has no sections: that is for wiki"):
+        read_source(PROSE.encode(), "a.md", options=ReadOptions(sections=("Work",)))
 
 
 PLAYED = {
@@ -169,3 +171,64 @@ def test_a_conversation_is_the_same_in_every_format(form):
     _, reading = read_source(PLAYED[form].encode(), f"a.{form}", form)
     speakers = [turn.speaker for scene in reading.scenes for turn in scene.turns if turn.kind == "speech"]
     assert [name.upper() for name in speakers] == ["MIRA", "OLAF"]
+
+
+OTHERS = {
+    "character-llm": [
+        '{"setting": [], "dialogue": [{"role": "Mira", "action": "", "content": "Hm."}]}',
+        '{"type": "chat", "location": "the quay", "background": "It rains."}',
+    ],
+    "alpaca": ['[{"instruction": "Who?", "context": "", "response": "I."}]'],
+    "sharegpt": ['{"conversation": [{"from": "human", "value": "Who?"}]}', '[{"from": "human", "value": "Who?"}]'],
+    "openai-messages": ['[{"role": "user", "content": "Who?"}]', '[[{"role": "user", "content": "Who?"}]]'],
+    "card": [
+        '{"name": "Mira", "description": "A keeper."}',
+        '{"entries": {"0": {"key": ["lamp"], "content": "Green."}}}',
+    ],
+    "speech": ['{"transcription": [{"offsets": {"from": 0, "to": 900}, "text": "Who?"}]}'],
+}
+
+
+@pytest.mark.parametrize(("form", "text"), [(form, text) for form, texts in OTHERS.items() for text in texts])
+def test_relatives_of_a_format_are_recognised_and_give_something(form, text):
+    found, reading = read_source(text.encode(), "a.json")
+    assert found == form
+    assert reading.scenes or reading.paragraphs
+
+
+def corpus():
+    lines = [
+        f"L{k} +++$+++ u{k} +++$+++ m{k // 2} +++$+++ {who} +++$+++ Ho {k}."
+        for k, who in enumerate(["MIRA", "OLAF", "MIRA", "PER"])
+    ]
+    talks = ["u0 +++$+++ u1 +++$+++ m0 +++$+++ ['L0', 'L1']", "u2 +++$+++ u3 +++$+++ m1 +++$+++ ['L2', 'L3']"]
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("corpus/readme.txt", "x" * 400_000)
+        archive.writestr("corpus/movie_lines.txt", "\n".join(lines))
+        archive.writestr("corpus/movie_conversations.txt", "\n".join(talks))
+    return data.getvalue()
+
+
+def test_one_film_of_a_corpus_and_one_role_of_many_are_picked():
+    form, reading = read_source(corpus(), "corpus.zip")
+    assert (form, len(reading.scenes)) == ("cornell", 2)
+    assert len(read_source(corpus(), "corpus.zip", options=ReadOptions(part="m1"))[1].scenes) == 1
+    rows = [{"role": role, "question": "Who?", "generated": ["I."]} for role in ("Mira", "Per")]
+    data = "\n".join(map(json.dumps, rows)).encode()
+    assert len(read_source(data, "a.jsonl", options=ReadOptions(part="mira"))[1].scenes) == 1
+    with pytest.raises(SourceError, match="no part: that is for cornell, rolebench"):
+        read_source(PROSE.encode(), "a.md", options=ReadOptions(part="Mira"))
+
+
+def test_who_speaks_when_is_told_by_a_file_beside_recognised_speech():
+    speech = json.dumps({"segments": [{"start": 0.0, "end": 1.5, "text": "Who is there?"}]})
+    rttm = "SPEAKER talk 1 0.00 1.50 <NA> <NA> mira <NA> <NA>\n"
+    _, reading = read_source(speech.encode(), "talk.json", options=ReadOptions(rttm=rttm))
+    assert [turn.speaker for turn in reading.scenes[0].turns] == ["mira"]
+
+
+def test_printed_names_become_who_they_are():
+    chat = json.dumps({"conversations": [{"from": "human", "value": "Hi."}, {"from": "gpt", "value": "gpt? Hm."}]})
+    _, reading = read_source(chat.encode(), "a.json", options=ReadOptions(speakers={"GPT": "Mira", "nobody": "Per"}))
+    assert [(turn.speaker, turn.text) for turn in reading.scenes[0].turns] == [("human", "Hi."), ("Mira", "gpt? Hm.")]

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 from roletune.records import Profile, Turn
 from roletune.rendering.script import ParsedScene, UnreadLine
 from roletune.sources import material
 from roletune.sources.cited import Cited, cite
 from roletune.sources.material import Material
-from roletune.sources.reading import Paragraph, Reading
+from roletune.sources.reading import Pair, Paragraph, Reading
 from roletune.sources.splits import SplitSettings
 
 MIRA = Profile(name="Mira")
@@ -56,7 +58,7 @@ def test_every_scene_paragraph_and_line_ends_in_exactly_one_place():
 
 def test_the_reasons_name_the_place():
     told = {rejection.reason: rejection.detail for rejection in dialogues(made()).rejections}
-    assert told == {"unread line": "sources/a.json:4 (nobody says it)", "no line of Mira": "sources/a.json:9 B"}
+    assert told == {"nobody says it": "sources/a.json:4", "no line of Mira": "sources/a.json:9 B"}
 
 
 def test_a_passage_that_two_sources_hold_is_kept_once():
@@ -89,3 +91,42 @@ def test_how_much_of_each_source_is_used_is_counted():
     first, second = material.uses(materials, passages, dialogues(*materials).dialogues)
     assert (first.passages, first.dialogues) == (2, 1)
     assert (second.passages, second.dialogues) == (0, 0)
+
+
+def test_what_a_model_wrote_is_trained_on_at_most():
+    reading = Reading(scenes=tuple(replace(SPOKEN, title=f"Scene {k}") for k in range(40)))
+    splits = {}
+    for origin in ("authentic", "generated"):
+        each = Material(Cited("a.json", origin), "script", reading)
+        splits[origin] = {one.split for one in dialogues(each).dialogues}
+    assert splits == {"authentic": {"train", "validation", "test"}, "generated": {"train"}}
+
+
+def test_two_scenes_under_one_heading_are_two_and_the_same_scene_twice_is_one():
+    other = replace(SPOKEN, turns=[*SPOKEN.turns, Turn(speaker="Olaf", text="Still no.")], line=20)
+    read = dialogues(Material(Cited("a.md"), "script", Reading(scenes=(SPOKEN, other, SPOKEN))))
+    assert len({one.scene.id for one in read.dialogues}) == len({one.id for one in read.dialogues}) == 2
+    assert [(row.reason, row.detail) for row in read.rejections] == [("the same scene comes before", "a.md:2 A")]
+
+
+def test_a_scene_that_tells_a_situation_is_kept_to_be_played_and_an_empty_one_is_not():
+    told = ParsedScene(title="T", headers={"background": "It rains."}, line=3)
+    lure = replace(told, title="L", headers={**told.headers, "purpose": "protective"})
+    read = dialogues(Material(Cited("a.md"), "script", Reading(scenes=(told, told, lure, ParsedScene(title="E")))))
+    assert [(scene.title, scene.background, scene.provenance.source) for scene in read.scenes] == [
+        ("T", "It rains.", "a.md#t")
+    ]
+    assert [row.reason for row in read.rejections] == [
+        "the same scene comes before",
+        "a scene that nobody plays",
+        "a scene that nobody plays",
+    ]
+
+
+def test_replies_that_were_preferred_share_the_split_of_their_chat():
+    context = (Turn(speaker="olaf", text="Who?"),)
+    pairs = (Pair(context, "MIRA", "I.", "Nobody.", 2), Pair(context, "Per", "I.", "No.", 3))
+    each = Material(Cited("a.jsonl", "written"), "chat-log", replace(READING, pairs=pairs))
+    (pair,) = material.preferences([each], MIRA, SplitSettings())
+    assert (pair.chosen, pair.rejected, pair.context) == ("I.", "Nobody.", context)
+    assert (pair.split, pair.provenance.source) == (dialogues(each).dialogues[0].split, "a.jsonl#a")

@@ -93,7 +93,7 @@ def test_whatever_a_writer_makes_is_generated_train_and_knows_where_it_comes_fro
     (request,) = writer.requests
     assert (made.origin, made.split, made.purpose) == ("generated", "train", "lived")
     assert made.scene.present == ("Tony", "JARVIS")
-    assert made.provenance.model_dump() == {
+    assert made.provenance.model_dump(exclude_defaults=True) == {
         "source": "passage:p1",
         "passage": "p1",
         "prompt": EXPERIENCES_PROMPT.hash,

@@ -16,7 +16,7 @@ from roletune.engine.lock import project_lock
 from roletune.project import Project
 from roletune.records import Origin, Profile, Speaker
 from roletune.sources import material
-from roletune.sources.formats import AUTO, READERS, Sections
+from roletune.sources.formats import AUTO, READERS, ReadOptions
 from roletune.sources.licences import UNKNOWN, conflicts
 from roletune.verbs.importing import Import, ImportedFile, ImportOptions, import_sources
 
@@ -26,6 +26,8 @@ _COUNTED = {
     "facts": "facts",
     "scenes": "scenes",
     "dialogues": "dialogues with the character",
+    "to_be_played": "to be played",
+    "preferences": "preference pairs",
     "not_read": "lines not read",
 }
 
@@ -41,9 +43,7 @@ def register(app: typer.Typer) -> None:
 
 def import_(
     character: Annotated[Path, typer.Argument(help="The character's folder (where character.yaml is).")],
-    sources: Annotated[
-        list[str], typer.Argument(help="Files, folders, URLs of wiki pages, wiki:PAGE or fandom:WIKI/PAGE.")
-    ],
+    sources: Annotated[list[str], typer.Argument(help="Files, folders, URLs, wiki:PAGE or fandom:WIKI/PAGE.")],
     form: Annotated[
         str, typer.Option("--as", help=f"The format, if it is not recognised: {', '.join(READERS)}.")
     ] = AUTO,
@@ -53,7 +53,12 @@ def import_(
     licence: Annotated[str, typer.Option("--licence", help="Of the texts, if they don't tell it themselves.")] = "",
     section: Annotated[list[str] | None, typer.Option("--section", help="Of a wiki page: read only this.")] = None,
     skip: Annotated[list[str] | None, typer.Option("--skip", help="Of a wiki page: leave this section out.")] = None,
-    refresh: Annotated[bool, typer.Option("--refresh", help="Ask the wiki again for a page that is here.")] = False,
+    part: Annotated[str, typer.Option("--part", help="The one film of a corpus, or role of RoleBench, to read.")] = "",
+    speaker: Annotated[
+        list[str] | None, typer.Option("--speaker", help="Who a printed name is: --speaker gpt=JARVIS.")
+    ] = None,
+    rttm: Annotated[Path | None, typer.Option("--rttm", help="Who speaks when in recognised speech (a file).")] = None,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Ask the web again for a page that is here.")] = False,
     contact: Annotated[str, typer.Option("--contact", help="Mail address or page, told to the wiki.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be imported; write nothing.")] = False,
     as_json: AsJson = False,
@@ -65,13 +70,20 @@ def import_(
         raise typer.BadParameter(f"{origin!r} is none of {', '.join(get_args(Origin))}", param_hint="--origin")
     project = Project.open(character, complete=False)
     chosen: Any = origin or None
-    sections = Sections(tuple(section or ()), tuple(skip or ()))
-    options = ImportOptions(form, chosen, licence, sections, refresh, contact)
+    read = ReadOptions(tuple(section or ()), tuple(skip or ()), part, _names(speaker or []))
+    options = ImportOptions(form, chosen, licence, read, rttm, refresh, contact)
     with nullcontext() if dry_run else project_lock(project.build):
         result = import_sources(project, sources, options, dry=dry_run)
     _tell(project, result, dry_run=dry_run, as_json=as_json)
     if result.failed:
         raise typer.Exit(1)
+
+
+def _names(pairs: list[str]) -> dict[str, str]:
+    split = [pair.partition("=") for pair in pairs]
+    if not all(printed.strip() and name.strip() for printed, _, name in split):
+        raise typer.BadParameter("write a name as it is printed and who it is: gpt=JARVIS", param_hint="--speaker")
+    return {printed.strip(): name.strip() for printed, _, name in split}
 
 
 def _tell(project: Project, result: Import, *, dry_run: bool, as_json: bool) -> None:
@@ -120,6 +132,8 @@ def _figures(project: Project, profile: Profile, file: ImportedFile) -> dict[str
         "facts": len(read.facts),
         "scenes": len(read.scenes),
         "dialogues": len(found.dialogues),
+        "to_be_played": len(found.scenes),
+        "preferences": len(material.preferences([file.material], profile, project.character.splits)),
         "not_read": len(read.unread),
         "notices": list(read.notices),
     }

@@ -14,7 +14,9 @@ from roletune.cli.speakers_table import speakers_table
 from roletune.dataset.build import SPLITS
 from roletune.engine.store import read_records
 from roletune.project import Project
-from roletune.records import Dialogue, Finding, Passage, Profile, Speakers
+from roletune.records import Dialogue, Finding, Passage, PreferencePair, Profile, Scene, Speakers
+from roletune.synthesis.profile_fields import ProfileItem
+from roletune.synthesis.structured_profile import relations, timeline
 
 
 def show_profile(project: Project, console: Console, number: int) -> None:
@@ -26,12 +28,19 @@ def show_profile(project: Project, console: Console, number: int) -> None:
         _tell_passages(source, list(passages), console, number)
     for fact in profile.facts:
         console.print(Text(f"{fact.name}: ", "bold") + Text(fact.value))
+    _tell_notes(read_records(project.records("profile_fields"), ProfileItem), console)
     if profile.licence:
         use = "" if profile.commercial_use else "; commercial use is not allowed, or not known to be"
         console.print(Text(f"Licence of the whole: {profile.licence}{use} (see build/ATTRIBUTION.md)\n", "dim"))
     dialogues = read_records(project.records("dialogues"), Dialogue)
     if dialogues:
         console.print(_dialogues(dialogues))
+    scenes = read_records(project.records("source_scenes"), Scene)
+    pairs = read_records(project.records("preferences"), PreferencePair)
+    if scenes:
+        console.print(f"{len(scenes)} scenes of the sources are to be played (build/source_scenes.jsonl)")
+    if pairs:
+        console.print(f"{len(pairs)} replies that were preferred to others (build/preferences.jsonl)")
     speakers = Speakers.model_validate_json((project.build / "speakers.json").read_text("utf-8")).speakers
     if speakers:
         console.print(speakers_table(speakers))
@@ -52,6 +61,16 @@ def _tell_boundary(profile: Profile, console: Console) -> None:
         if text:
             console.print(Text(f"{what}: ", "bold") + Text(text))
     console.print()
+
+
+def _tell_notes(items: list[ProfileItem], console: Console) -> None:
+    """What the writer noted: who is what to the character, and what happened when."""
+    for who, noted in relations(items).items():
+        console.print(Text(f"{who}: ", "bold") + Text("; ".join(item.text for item in noted)))
+    for event in timeline(items):
+        console.print(Text(f"{event.when or 'once'}: ", "bold") + Text(event.text))
+    if items:
+        console.print(Text(f"{len(items)} notes with their quotations: build/profile_fields.jsonl\n", "dim"))
 
 
 def _file(passage: Passage) -> str:

@@ -2,8 +2,9 @@
 
 Guarantees: at most `concurrency` requests at a time, no more a minute than the limits say, and fewer after a 429
 (`llm.limits`); what may pass (429, 5xx, timeouts, lost connections, garbage) is tried again with growing pauses and as
-the endpoint's Retry-After asks, what will not (400, 401, 404) is not; when all attempts fail the error says what to do. The key is read when the first request is made, so a run that finds every reply
-in the ledger needs none, and it appears in no message, log or key.
+the endpoint's Retry-After asks, what will not (400, 401, 404) is not; when all attempts fail the error says what to do.
+The key is read when the first request is made, so a run that finds every reply in the ledger needs none, and it appears
+in no message, log or key.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class OpenAIChatModel:
 
     def __post_init__(self) -> None:
         self.base_url = self.base_url.rstrip("/")
-        self.identity = self.identity or f"{without_password(self.base_url)} {self.model}"
+        self.identity = self.identity or endpoint_identity(self.base_url, self.model)
         self.name = self.name or self.model
         self._connection: _Connection | None = None
         self._gone = False
@@ -178,6 +179,11 @@ class _Connection:
         secret = _secret(model)
         self.endpoint = Endpoint(model.base_url, model.model, model.api_key_env, secret, model.when_gone)
         self.client = _sdk_client(model, secret or _NO_KEY)
+
+
+def endpoint_identity(base_url: str, model: str) -> str:
+    """What decides the replies of an endpoint, as far as we can know: address and name."""
+    return f"{without_password(base_url.rstrip('/'))} {model}"
 
 
 def _guess(request: ChatRequest) -> int:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +22,8 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from roletune.errors import ResourceError, RoletuneError, SourceError
+from roletune.llm.bill import BillRow, StoredCall, Usual
+from roletune.llm.ledger_file import BUSY_SECONDS, damaged, explain_failure, write_ahead
 from roletune.llm.model import ChatModel
 from roletune.llm.request import ChatReply, ChatRequest
 from roletune.llm.wire import clean
@@ -53,7 +54,6 @@ _COLUMNS = (
     "key, stage, model, identity, request, reply, finish_reason, prompt_tokens, completion_tokens, seconds, created"
 )
 _INSERT = f"INSERT INTO calls ({_COLUMNS}) VALUES ({', '.join('?' * len(_COLUMNS.split(', ')))})"
-_BUSY_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -77,18 +77,6 @@ class _Call:
         )
 
 
-@dataclass(frozen=True)
-class BillRow:
-    """What one stage asked of one model: numbers of calls and tokens, and seconds of waiting."""
-
-    stage: str
-    model: str
-    calls: int
-    prompt_tokens: int
-    completion_tokens: int
-    seconds: float
-
-
 class Ledger:
     """An SQLite file of calls; use it in a `with` block, or close it."""
 
@@ -97,7 +85,7 @@ class Ledger:
         self._waiting: list[tuple[_Call, asyncio.Future[ChatReply]]] = []
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+            self._database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
             self._open()
 
     def get(self, key: str) -> ChatReply | None:
@@ -167,9 +155,33 @@ class Ledger:
         sums = "count(*), sum(prompt_tokens), sum(completion_tokens), sum(seconds)"
         with self._explained():
             rows = self._database.execute(
-                f"SELECT stage, model, {sums} FROM calls GROUP BY stage, model ORDER BY min(id)"
+                f"SELECT stage, model, {sums}, identity FROM calls GROUP BY stage, model, identity ORDER BY min(id)"
             ).fetchall()
         return [BillRow(*row) for row in rows]
+
+    def find(self, key: str) -> StoredCall | None:
+        """The whole call whose reply counts under a key."""
+        columns = "stage, model, identity, request, created"
+        with self._explained():
+            row = self._database.execute(
+                f"SELECT {columns} FROM calls WHERE key = ? ORDER BY id LIMIT 1", (key,)
+            ).fetchone()
+        reply = self.get(key)
+        return None if row is None or reply is None else StoredCall(*row[:3], json.loads(row[3]), reply, row[4])
+
+    def usual(self, identity: str, stage: str) -> Usual:
+        """What a model's calls took until now; replies by stage, since stages ask for more or less."""
+        with self._explained():
+            prompts = self._database.execute(
+                "SELECT sum(prompt_tokens) * 1.0 / sum(length(request)) FROM calls "
+                "WHERE identity = ? AND prompt_tokens > 0",
+                (identity,),
+            ).fetchone()[0]
+            replies = self._database.execute(
+                "SELECT avg(completion_tokens) FROM calls WHERE identity = ? AND stage = ? AND completion_tokens > 0",
+                (identity, stage),
+            ).fetchone()[0]
+        return Usual(prompts, replies)
 
     def close(self) -> None:
         """Let go of the file, with what waits to be stored in it."""
@@ -191,7 +203,7 @@ class Ledger:
                 f"{self.path} was written by a newer roletune (ledger version {version}, this one reads "
                 f"{LEDGER_VERSION}). Update roletune."
             )
-        _write_ahead(self._database)
+        write_ahead(self._database)
         if version < LEDGER_VERSION:
             self._database.executescript(_SCHEMA)
         self._refuse_torn()
@@ -200,14 +212,14 @@ class Ledger:
         """Look at the structure of the whole file: a file that lost its end may still answer some questions."""
         told = self._database.execute("PRAGMA quick_check(1)").fetchone()[0]
         if told != "ok":
-            raise _damaged(self.path, told)
+            raise damaged(self.path, told)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            raise _explain(self.path, error) from error
+            raise explain_failure(self.path, error) from error
         except OSError as error:
             if isinstance(error, RoletuneError):
                 raise
@@ -273,38 +285,3 @@ class RememberedModel:
 
 def _reply(row: tuple[str, str, int, int, float, str]) -> ChatReply:
     return ChatReply(*row, cached=True)
-
-
-def _write_ahead(database: sqlite3.Connection) -> None:
-    """Readers don't wait for writers. Two processes that switch a new file at once collide without waiting."""
-    deadline = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            database.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return
-
-
-def _explain(path: Path, error: sqlite3.DatabaseError) -> RoletuneError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return _damaged(path, str(error))
-    if code == sqlite3.SQLITE_BUSY:
-        cure = "Another process holds it for long: end that one, or wait."
-    elif code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-        cure = "The disk (or your quota) is probably full: free some space and run the command again."
-    else:
-        cure = "Check that the folder exists and that you may write there."
-    return ResourceError(f"The ledger {path} can't be used: {error}. {cure}")
-
-
-def _damaged(path: Path, told: str) -> SourceError:
-    return SourceError(
-        f"The ledger {path} is damaged ({' '.join(told.split())}). Nothing was changed. Bring back a copy, or save "
-        f"what can be read with `sqlite3 {path.name} .recover | sqlite3 saved.sqlite`; or move it away, and every "
-        "call is made again."
-    )

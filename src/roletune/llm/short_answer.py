@@ -11,7 +11,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from roletune.errors import BusyError, EndpointError
+from roletune.errors import BusyError, EndpointError, RefusedError
 from roletune.llm.model import ChatModel
 from roletune.llm.request import ChatReply, ChatRequest
 
@@ -24,7 +24,7 @@ async def ask_short(model: ChatModel, request: ChatRequest) -> ChatReply:
     """The reply to `request`; an endpoint that refuses its schema is asked once more without it."""
     try:
         return await model.complete(request)
-    except BusyError:
+    except (BusyError, RefusedError):
         raise
     except EndpointError:
         if request.schema is None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from roletune.errors import MissingExtraError, ModelError
 from roletune.models import folder as layout
@@ -30,8 +31,18 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
 
 
-def load_causal_lm(folder: Path, dtype: torch.dtype, attn_implementation: str | None = None) -> PreTrainedModel:
-    """The model in `dtype` on the CPU, in evaluation mode. Raises `ModelError` if it can't be loaded."""
+@dataclass(frozen=True)
+class FourBit:
+    """Frozen weights in nf4 (QLoRA, https://arxiv.org/abs/2305.14314) on `device`; `double`: their constants too."""
+
+    device: str
+    double: bool
+
+
+def load_causal_lm(
+    folder: Path, dtype: torch.dtype, attn_implementation: str | None = None, four_bit: FourBit | None = None
+) -> PreTrainedModel:
+    """The model in `dtype` on the CPU, or in 4 bits, in evaluation mode. Raises `ModelError` if it can't be loaded."""
     try:
         from transformers import AutoModelForCausalLM
     except ImportError as error:
@@ -45,8 +56,21 @@ def load_causal_lm(folder: Path, dtype: torch.dtype, attn_implementation: str | 
             use_safetensors=True,
             trust_remote_code=False,
             local_files_only=True,
+            **(_quantised(four_bit, dtype) if four_bit else {}),
         )
     return model.eval()
+
+
+def _quantised(wanted: FourBit, dtype: torch.dtype) -> dict[str, Any]:
+    from transformers import BitsAndBytesConfig
+
+    config = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=wanted.double,
+        bnb_4bit_compute_dtype=dtype,
+    )
+    return {"quantization_config": config, "device_map": {"": wanted.device}}
 
 
 @contextmanager

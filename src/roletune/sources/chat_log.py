@@ -5,7 +5,7 @@
 
 A chat is one scene. `*waves*` within a message is an action, a narrator's message one of nobody, {{user}} and {{char}}
 are replaced. Messages of the system, hidden ones, and a model's reasoning are unread. Swipes, the other replies that
-the user saw and passed over, are no part of the scene: `preference_pairs` reads them.
+the user saw and passed over, are no part of the scene: they are `pairs` of the reading.
 """
 
 from __future__ import annotations
@@ -19,22 +19,11 @@ from roletune.records import Turn
 from roletune.rendering.script import ParsedScene, UnreadLine
 from roletune.sources.card_script import Names, expand, turns_of
 from roletune.sources.json_documents import JsonDocument, read_json
-from roletune.sources.reading import Reading
+from roletune.sources.reading import Pair, Reading
 
 CONTEXT_TURNS = 200  # turns before a reply that a pair keeps
 _UNUSED = ("", "unused")  # what newer versions write for a name in the first line
 _CURE = 'Export it from SillyTavern as JSONL: each message is one line with "name" and "mes".'
-
-
-@dataclass(frozen=True)
-class SwipePair:
-    """A reply of `speaker` that the user kept, and one to the same turns that he passed over."""
-
-    context: tuple[Turn, ...]  # oldest first, at most CONTEXT_TURNS
-    speaker: str
-    chosen: str
-    rejected: str
-    line: int  # of the message, from 1
 
 
 @dataclass(frozen=True)
@@ -58,16 +47,15 @@ def read_chat_log(data: bytes, name: str) -> Reading:
     names, messages, unread = _read(data, name)
     turns = [turn for message in messages for turn in message.turns()]
     scene = ParsedScene(headers={"present": ", ".join(filter(None, [names.user, names.character]))}, turns=turns)
-    return Reading(title=names.character, scenes=(scene,), unread=tuple(unread))
+    return Reading(title=names.character, scenes=(scene,), pairs=_preference_pairs(messages), unread=tuple(unread))
 
 
-def preference_pairs(data: bytes, name: str) -> tuple[SwipePair, ...]:
+def _preference_pairs(messages: list[_Message]) -> tuple[Pair, ...]:
     """Each reply that was kept against each that was passed over, in the order of the chat.
 
     The swipes of a greeting, to which nobody had said anything, are alternatives and no preferences: they are left out.
     """
-    _, messages, _ = _read(data, name)
-    pairs: list[SwipePair] = []
+    pairs: list[Pair] = []
     before: list[Turn] = []
     answered = False
     for message in messages:
@@ -78,10 +66,10 @@ def preference_pairs(data: bytes, name: str) -> tuple[SwipePair, ...]:
     return tuple(pairs)
 
 
-def _pairs(message: _Message, context: tuple[Turn, ...]) -> Iterator[SwipePair]:
+def _pairs(message: _Message, context: tuple[Turn, ...]) -> Iterator[Pair]:
     for rejected in dict.fromkeys(message.swipes):
         if rejected.strip() and rejected.split() != message.text.split():
-            yield SwipePair(context, message.speaker, message.text, rejected, message.line)
+            yield Pair(context, message.speaker, message.text, rejected, message.line)
 
 
 def _read(data: bytes, name: str) -> tuple[Names, list[_Message], list[UnreadLine]]:

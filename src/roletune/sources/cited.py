@@ -34,7 +34,9 @@ class Cited:
         )
 
 
-def cite(reading: Reading, name: str, origin: Origin = "written", licence: str = "", url: str = "") -> Cited:
+def cite(
+    reading: Reading, name: str, origin: Origin = "written", licence: str = "", url: str = "", date: str = ""
+) -> Cited:
     """What settings tell about a source wins; what they leave out, the source tells itself."""
     return Cited(
         name,
@@ -42,7 +44,7 @@ def cite(reading: Reading, name: str, origin: Origin = "written", licence: str =
         licence=licence or reading.licence,
         url=url or reading.url,
         revision=reading.revision,
-        date=reading.date,
+        date=date or reading.date,
     )
 
 

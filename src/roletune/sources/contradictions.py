@@ -43,6 +43,8 @@ class ContradictionSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    enabled: bool = Field(default=True, description="whether a judge that is bound compares passages, a call a pair")
+
     pairs: int = Field(default=30, ge=0, description="pairs of passages to ask about, the closest first")
     max_tokens: int = Field(default=300, ge=50)
 

@@ -1,13 +1,14 @@
 """Scenes of any source -> Dialogue records: scenes written for a character, and authentic ones.
 
-Every scene is one source with a split of its own. Speakers that are the character under any of its names
+Every scene is one source with a split of its own; a scene that only tells a situation is kept for the writer to play
+out. Speakers that are the character under any of its names
 become its one name, and names in capitals, as plays print them, are written as names.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -19,10 +20,11 @@ from roletune.records import (
     Rejection,
     Scene,
     SceneKind,
+    Split,
     Turn,
     fingerprint,
 )
-from roletune.rendering.script import ParsedScene, UnreadLine
+from roletune.rendering.script import ParsedScene
 from roletune.sources.cited import Cited
 from roletune.sources.presence import perceive
 from roletune.sources.reading import Reading
@@ -36,10 +38,11 @@ _PARTICLES = {"of", "the", "and", "de", "da", "von", "van"}
 
 @dataclass(frozen=True)
 class ReadDialogues:
-    """What a script gave: dialogues, and everything in it that did not become one."""
+    """What a script gave: dialogues, scenes that nobody has played yet, and everything in it that became neither."""
 
     dialogues: tuple[Dialogue, ...]
     rejections: tuple[Rejection, ...]
+    scenes: tuple[Scene, ...] = ()
 
 
 def read_dialogues(text: str, source: str, origin: Origin, profile: Profile, splits: SplitSettings) -> ReadDialogues:
@@ -54,16 +57,36 @@ def dialogues_of(
 
     `lines` are the offsets of the text's lines and of its end, where scenes know the line that they start on.
     """
-    dialogues: list[Dialogue] = []
+    dialogues: dict[str, Dialogue] = {}
+    scenes: dict[str, Scene] = {}
     rejections = unread_lines(reading, cited)
     for scene, place in zip(reading.scenes, _places(reading.scenes, lines), strict=True):
-        dialogue = _dialogue(scene, cited, profile, splits, place)
-        reason = _unknown_header(scene) or _reason(dialogue, profile)
+        dialogue = _with_scene_of_its_own(_dialogue(scene, cited, profile, splits, place), dialogues.values())
+        reason = _unknown_header(scene)
+        if not reason and _is_to_be_played(dialogue) and dialogue.scene.id not in scenes:
+            scenes[dialogue.scene.id] = dialogue.scene
+            continue
+        reason = reason or _reason(dialogue, profile)
+        if not reason and dialogue.id in dialogues:
+            reason = "the same scene comes before"
         if reason:
             rejections.append(_rejection(dialogue, reason, f"{cited.name}:{scene.line} {scene.title}"))
         else:
-            dialogues.append(dialogue)
-    return ReadDialogues(tuple(dialogues), tuple(rejections))
+            dialogues[dialogue.id] = dialogue
+    return ReadDialogues(tuple(dialogues.values()), tuple(rejections), tuple(scenes.values()))
+
+
+def _with_scene_of_its_own(dialogue: Dialogue, earlier: Iterable[Dialogue]) -> Dialogue:
+    """Two scenes under one heading are two, told apart by what is said in them."""
+    if all(other.scene.id != dialogue.scene.id or other.id == dialogue.id for other in earlier):
+        return dialogue
+    scene = dialogue.scene.model_copy(update={"id": fingerprint(dialogue.scene.id, dialogue.id)})
+    return dialogue.model_copy(update={"scene": scene})
+
+
+def _is_to_be_played(dialogue: Dialogue) -> bool:
+    """Whether it only tells a situation, for the writer to play out."""
+    return not dialogue.turns and dialogue.purpose == "lived" and bool(dialogue.scene.background)
 
 
 def unwanted_scenes(reading: Reading, cited: Cited, profile: Profile, splits: SplitSettings) -> list[Rejection]:
@@ -81,13 +104,14 @@ def unwanted_scenes(reading: Reading, cited: Cited, profile: Profile, splits: Sp
 def unread_lines(reading: Reading, cited: Cited) -> list[Rejection]:
     """The lines of a source that belong to nothing."""
     return [
-        Rejection(stage="profile", reason="unread line", detail=_where(cited, line), record={"text": line.text})
+        Rejection(
+            stage="profile",
+            reason=line.reason or "unread line",
+            detail=f"{cited.name}:{line.number}",
+            record={"text": line.text},
+        )
         for line in reading.unread
     ]
-
-
-def _where(cited: Cited, line: UnreadLine) -> str:
-    return f"{cited.name}:{line.number}" + (f" ({line.reason})" if line.reason else "")
 
 
 def _rejection(dialogue: Dialogue, reason: str, where: str) -> Rejection:
@@ -105,7 +129,7 @@ def _unknown_header(parsed: ParsedScene) -> str:
 
 def _reason(dialogue: Dialogue, profile: Profile) -> str:
     if not dialogue.turns:
-        return "a scene that nobody plays"
+        return "the same scene comes before" if _is_to_be_played(dialogue) else "a scene that nobody plays"
     if not any(profile.is_me(turn.speaker) and turn.kind == "speech" for turn in dialogue.turns):
         return f"no line of {profile.name}"
     speakers = {turn.speaker for turn in dialogue.turns if turn.kind == "speech"}
@@ -125,8 +149,7 @@ def _places(scenes: Sequence[ParsedScene], lines: Sequence[int]) -> list[Place]:
 def _dialogue(
     parsed: ParsedScene, cited: Cited, profile: Profile, splits: SplitSettings, place: Place = (None, None)
 ) -> Dialogue:
-    # A scene without a title is known by what is said in it, so that it stays what it is when others are added.
-    item = f"{cited.name}#{_slug(parsed.title) or fingerprint([turn.text for turn in parsed.turns], length=8)}"
+    item = item_of(parsed, cited)
     provenance = cited.provenance(item, *place)
     turns = perceive([_named(turn, profile) for turn in parsed.turns])
     headers = parsed.headers
@@ -150,9 +173,22 @@ def _dialogue(
         purpose=purpose if purpose in get_args(Purpose) else "lived",
         category=headers.get("category", ""),
         twin=headers.get("twin", ""),
-        split=split_of(item, splits),
+        split=split_in(cited, item, splits),
         provenance=provenance,
     )
+
+
+def item_of(parsed: ParsedScene, cited: Cited) -> str:
+    """The source of a scene, which decides its split.
+
+    A scene without a title is known by what is said in it, so that it stays what it is when others are added.
+    """
+    return f"{cited.name}#{_slug(parsed.title) or fingerprint([turn.text for turn in parsed.turns], length=8)}"
+
+
+def split_in(cited: Cited, item: str, splits: SplitSettings) -> Split:
+    """What a model wrote is trained on at most: held-out lines are somebody's own."""
+    return "train" if cited.origin == "generated" else split_of(item, splits)
 
 
 def _present(listed: str, turns: Sequence[Turn]) -> tuple[str, ...]:

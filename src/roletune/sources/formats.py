@@ -8,13 +8,17 @@ nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from pathlib import PurePath
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from roletune.errors import SourceError
 from roletune.sources.json_formats import detect_json
 from roletune.sources.reading import Reader, Reading
+from roletune.sources.renamed import with_speakers
 from roletune.sources.text import peek
 from roletune.sources.text_formats import detect_text
 
@@ -22,22 +26,25 @@ HEAD_BYTES = 262_144  # what `detect` is given of a file
 AUTO = "auto"
 
 
-class Sections(NamedTuple):
-    """The sections of a wiki page to read, all if none is picked, and those to leave out."""
+class ReadOptions(NamedTuple):
+    """What settings know of a source that it does not tell itself; empty: nothing."""
 
-    pick: tuple[str, ...] = ()
-    skip: tuple[str, ...] = ()
+    sections: tuple[str, ...] = ()  # of a wiki page: those to read, all if none is named
+    skip: tuple[str, ...] = ()  # of a wiki page: those to leave out
+    part: str = ""  # the one film of a corpus, the one role of RoleBench's rows
+    speakers: Mapping[str, str] = MappingProxyType({})  # name as printed -> who it is
+    rttm: str = ""  # of recognised speech: a diariser's file, its text
 
 
-ALL = Sections()
+PLAIN = ReadOptions()
 
 
 def _in(module: str, function: str) -> Reader:
     """The reader `function` of `sources/module.py`, imported when it is called."""
 
-    def read(data: bytes, name: str) -> Reading:
-        reader: Reader = getattr(import_module(f"roletune.sources.{module}"), function)
-        return reader(data, name)
+    def read(data: bytes, name: str, **options: Any) -> Reading:
+        reader: Callable[..., Reading] = getattr(import_module(f"roletune.sources.{module}"), function)
+        return reader(data, name, **options)
 
     return read
 
@@ -66,6 +73,13 @@ READERS: dict[str, Reader] = {
     "sharegpt": _in("conversations", "read_sharegpt"),
     "openai-messages": _in("conversations", "read_openai_messages"),
     "alpaca": _in("conversations", "read_alpaca"),
+}
+
+# Option -> the formats that have it, and what their reader calls it.
+_OPTIONS: dict[str, dict[str, str]] = {
+    "sections": {"wiki": ""},
+    "part": {"cornell": "movie", "rolebench": "role"},
+    "rttm": {"speech": "rttm"},
 }
 
 # Formats whose scenes know the line of the text that they start on.
@@ -107,36 +121,54 @@ _MARKUP: tuple[tuple[re.Pattern[str], str], ...] = (
 _MARKUP_HEAD = 4000  # characters in which a document's root element is looked for
 
 
-def detect(name: str, head: bytes) -> str:
-    """The format of the file `name` that begins with `head`, by what is in it and else by its extension.
+def detect(name: str, data: bytes) -> str:
+    """The format of the file `name` that holds `data`, by what is in it and else by its extension.
 
     Raises SourceError for a file of no known format.
     """
     suffix = PurePath(name).suffix.casefold()
-    found = _by_magic(suffix, head) or EXTENSIONS.get(suffix, "") or _by_contents(suffix, head)
+    head = data[:HEAD_BYTES]
+    found = _by_magic(suffix, data) or EXTENSIONS.get(suffix, "") or _by_contents(suffix, head)
     if found:
         return found
     raise SourceError(f"{name} is in no format that can be read. Name it with `format` (--as): {', '.join(READERS)}.")
 
 
-def read_source(data: bytes, name: str, form: str = AUTO, sections: Sections = ALL) -> tuple[str, Reading]:
+def read_source(data: bytes, name: str, form: str = AUTO, options: ReadOptions = PLAIN) -> tuple[str, Reading]:
     """(format, what is in it) of a file. Raises SourceError if it can't be read, with what to do."""
-    found = detect(name, data[:HEAD_BYTES]) if form == AUTO else form
+    found = detect(name, data) if form == AUTO else form
     if found not in READERS:
         raise SourceError(f"There is no format {found!r}. The formats are: {', '.join(READERS)}.")
-    if sections == ALL:
-        return found, READERS[found](data, name)
-    if found != "wiki":
-        raise SourceError(f"{name} is no page of a wiki: its sections can't be picked or skipped. Take them out of it.")
-    from roletune.sources.wiki_page import read_wiki
-
-    return found, read_wiki(data, name, pick=sections.pick, skip=sections.skip)
+    return found, with_speakers(_reader(found, name, options)(data, name), options.speakers)
 
 
-def _by_magic(suffix: str, head: bytes) -> str:
-    if head.startswith(b"PK\x03\x04"):
-        return "epub" if suffix == ".epub" or b"application/epub+zip" in head[:200] else "card"
-    return next((form for mark, form in _MAGIC if head.startswith(mark)), "")
+def _reader(form: str, name: str, options: ReadOptions) -> Reader:
+    """The reader of a format with its options. Raises SourceError for options that are none of this format's."""
+    given = {
+        "sections": bool(options.sections or options.skip),
+        "part": bool(options.part),
+        "rttm": bool(options.rttm),
+    }
+    for option, formats in _OPTIONS.items():
+        if given[option] and form not in formats:
+            raise SourceError(f"{name} is read as {form}, which has no {option}: that is for {', '.join(formats)}.")
+    keywords: dict[str, Any] = {}
+    if given["sections"]:
+        keywords = {"pick": options.sections, "skip": options.skip}
+    elif options.part:
+        keywords = {_OPTIONS["part"][form]: options.part}
+    elif options.rttm:
+        keywords = {"rttm": options.rttm}
+    return partial(READERS[form], **keywords) if keywords else READERS[form]
+
+
+def _by_magic(suffix: str, data: bytes) -> str:
+    if data.startswith(b"PK\x03\x04"):
+        if suffix == ".epub" or b"application/epub+zip" in data[:200]:
+            return "epub"
+        # A ZIP has its table of contents at its end.
+        return "cornell" if b"movie_lines.txt" in data[-HEAD_BYTES:] else "card"
+    return next((form for mark, form in _MAGIC if data.startswith(mark)), "")
 
 
 def _by_contents(suffix: str, head: bytes) -> str:

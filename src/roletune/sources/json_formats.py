@@ -29,8 +29,17 @@ _KEYS: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"prompt", "completions"}), "character-llm"),
     (frozenset({"prompt", "completion"}), "character-llm"),
     (frozenset({"prompt", "output", "source"}), "character-llm"),
+    (frozenset({"dialogue", "setting"}), "character-llm"),
+    (frozenset({"location", "background"}), "character-llm"),
     (frozenset({"instruction", "output"}), "alpaca"),
+    (frozenset({"instruction", "response"}), "alpaca"),
     (frozenset({"page_id", "revision_id"}), "wiki"),
+    (frozenset({"transcription"}), "speech"),
+    (frozenset({"conversation"}), "sharegpt"),
+    (frozenset({"from", "value"}), "openai-messages"),
+    (frozenset({"role", "content"}), "openai-messages"),
+    (frozenset({"name", "description"}), "card"),
+    (frozenset({"entries"}), "card"),  # a lorebook, or World Info
 )
 
 

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from roletune.records import Dialogue, Fact, Passage, Profile, Rejection, Speaker
+from roletune.records import Dialogue, Fact, Passage, PreferencePair, Profile, Rejection, Scene, Speaker
 from roletune.sources.attribution import Use
 from roletune.sources.cited import Cited, facts_of, passages_of
 from roletune.sources.dialogues import ReadDialogues, dialogues_of, unread_lines, unwanted_scenes
+from roletune.sources.preferences import preferences_of
 from roletune.sources.reading import Reading
 from roletune.sources.speakers import count_speakers
 from roletune.sources.splits import SplitSettings
@@ -52,8 +53,9 @@ def facts(materials: Iterable[Material]) -> list[Fact]:
 
 
 def dialogues(materials: Iterable[Material], profile: Profile, splits: SplitSettings) -> ReadDialogues:
-    """The dialogues of all sources in order, and what in them is none."""
+    """The dialogues of all sources in order, the scenes that are to be played, and what in them is neither."""
     found: list[Dialogue] = []
+    scenes: list[Scene] = []
     rejections: list[Rejection] = []
     for material in materials:
         if material.kind == "knowledge":
@@ -62,8 +64,19 @@ def dialogues(materials: Iterable[Material], profile: Profile, splits: SplitSett
         else:
             read = dialogues_of(material.reading, material.cited, profile, splits, material.lines)
             found += read.dialogues
+            scenes += read.scenes
             rejections += read.rejections
-    return ReadDialogues(tuple(found), tuple(rejections))
+    return ReadDialogues(tuple(found), tuple(rejections), tuple(scenes))
+
+
+def preferences(materials: Iterable[Material], profile: Profile, splits: SplitSettings) -> list[PreferencePair]:
+    """What was preferred in the chats among them."""
+    return [
+        pair
+        for material in materials
+        if material.kind != "knowledge"
+        for pair in preferences_of(material.reading, material.cited, profile, splits)
+    ]
 
 
 def speakers(materials: Iterable[Material], profile: Profile) -> tuple[Speaker, ...]:
@@ -72,8 +85,10 @@ def speakers(materials: Iterable[Material], profile: Profile) -> tuple[Speaker, 
     return count_speakers(scenes, profile)
 
 
-def uses(materials: Sequence[Material], passages: Sequence[Passage], dialogues: Sequence[Dialogue]) -> list[Use]:
-    """How much of each source is used."""
+def uses(
+    materials: Sequence[Material], passages: Sequence[Passage], dialogues: Iterable[Dialogue | Scene]
+) -> list[Use]:
+    """How much of each source is used; scenes that are to be played count among the dialogues."""
     told = [passage.source for passage in passages]
     played = [dialogue.provenance.source for dialogue in dialogues]
     return [_use(material, told, played) for material in materials]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from roletune.records import Turn
 from roletune.rendering.script import ParsedScene, UnreadLine
 
 
@@ -24,12 +25,24 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """A reply of `speaker` that somebody kept, and one to the same turns that was passed over."""
+
+    context: tuple[Turn, ...]  # oldest first
+    speaker: str
+    chosen: str
+    rejected: str
+    line: int  # of the message, from 1
+
+
+@dataclass(frozen=True)
 class Reading:
     """What one source holds."""
 
     title: str = ""
     paragraphs: tuple[Paragraph, ...] = ()
     scenes: tuple[ParsedScene, ...] = ()
+    pairs: tuple[Pair, ...] = ()  # about what is said in the first scene
     unread: tuple[UnreadLine, ...] = ()
     notices: tuple[str, ...] = ()
     url: str = ""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from roletune.records import Profile, Speaker
 from roletune.rendering.script import ParsedScene
+from roletune.sources.utterances import UNNAMED
 
 # What stands around a name without being of it: "Jarvis (V.O.)", "Voice of JARVIS", "JARVIS's voice", "Jarvis #2".
 _AROUND = re.compile(
@@ -53,6 +54,8 @@ def hint(name: str, profile: Profile) -> str:
     """Why `name` may be the character although neither name nor alias says so, "" if nothing points to it."""
     if profile.is_me(name):
         return ""
+    if name == UNNAMED:
+        return "nobody is named for these"
     bare = _AROUND.sub("", name.strip()).strip(" ,-–:")
     known = (profile.name, *profile.aliases)
     if bare.casefold() in _ALL or not bare:

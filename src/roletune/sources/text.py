@@ -80,7 +80,8 @@ def _not_text(name: str, data: bytes) -> SourceError:
     if not guess:
         return SourceError(f"{name} is no text but binary data. Export it as plain text first.")
     file = shlex.quote(PurePosixPath(name).name)
-    cure = f"Save it as UTF-8: iconv -f {guess} -t utf-8 {file} > new.md && mv new.md {file}"
+    new = f"new{PurePosixPath(name).suffix}"
+    cure = f"Save it as UTF-8: iconv -f {guess} -t utf-8 {file} > {new} && mv {new} {file}"
     return SourceError(f"{name} is not UTF-8 but looks like {guess}. {cure}")
 
 

@@ -50,6 +50,8 @@ class ProfileFieldSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    enabled: bool = Field(default=True, description="whether a writer that is bound reads the passages, a call each")
+
     max_tokens: int = Field(default=900, ge=50)
     temperature: float = Field(default=0.0, ge=0, description="notes are not to be inventive")
     catchphrases: int = Field(default=10, ge=0, description="that go into the profile")

@@ -146,6 +146,26 @@ def select_scenes(
     return kept, rejected
 
 
+def drop_repeated(
+    scenes: Sequence[Scene], known: Sequence[Scene], settings: SceneSettings
+) -> tuple[list[Scene], list[Rejection]]:
+    """The scenes that repeat none before them, and the others. They are somebody's own: nothing else is asked of them."""
+    every = [*known, *scenes]
+    repeated = {pair.later: pair for pair in near_duplicates([scene.background for scene in every], settings.duplicate)}
+    kept = [scene for number, scene in enumerate(scenes, len(known)) if number not in repeated]
+    rejected = [
+        Rejection(
+            stage="scenes",
+            reason="near-duplicate",
+            detail=every[repeated[number].earlier].title,
+            record=scene.model_dump(mode="json"),
+        )
+        for number, scene in enumerate(scenes, len(known))
+        if number in repeated
+    ]
+    return kept, rejected
+
+
 def _fault(scene: Scene, names: Sequence[str], settings: SceneSettings) -> str:
     """Why this is no scene to play out, '' if it is one."""
     words = len(scene.background.split())

@@ -23,6 +23,7 @@ from roletune.training.batch import MicroBatch
 from roletune.training.checkpoint import TrainingState
 from roletune.training.flat import gradient
 from roletune.training.model import TrainableModel
+from roletune.training.optimizer import MasterOptimizer
 from roletune.training.recipe import Recipe
 from roletune.training.schedule import evaluation_steps, learning_rate
 from roletune.training.sequences import TokenSequence, epoch_steps, micro_batches
@@ -45,8 +46,7 @@ class Training:
         self._per_epoch = math.ceil(len(train) / recipe.batch_sequences)
         self.total_steps = recipe.epochs * self._per_epoch
         self._evaluations = evaluation_steps(self._per_epoch, recipe.epochs, recipe.evaluations_per_epoch)
-        # The masters are one vector: one state, one kernel.
-        self._optimizer = torch.optim.AdamW([model.flat.master], weight_decay=recipe.weight_decay, fused=True)
+        self._optimizer = MasterOptimizer(model.flat.master, recipe)
         self._recent: list[float] = []  # losses of the steps since the last point of the curve
 
     @property
@@ -76,9 +76,7 @@ class Training:
         flat.zero_grad()
         loss = self._backward(batches)
         self._clip()
-        for settings in self._optimizer.param_groups:
-            settings["lr"] = self._rate(step)
-        self._optimizer.step()
+        self._optimizer.step(self._rate(step))
         flat.refresh()
         self._recent.append(loss)
         seconds = time.perf_counter() - started
@@ -98,9 +96,7 @@ class Training:
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """What a checkpoint holds beside the state: masters and the optimizer's moments."""
-        master = self.model.flat.master
-        moments = self._optimizer.state[master]
-        return {"master": master.detach(), "exp_avg": moments["exp_avg"], "exp_avg_sq": moments["exp_avg_sq"]}
+        return {"master": self.model.flat.master.detach(), **self._optimizer.moments}
 
     def restore(self, tensors: dict[str, torch.Tensor]) -> None:
         """Go on from the tensors of a checkpoint whose counters are in `state`."""
@@ -109,7 +105,7 @@ class Training:
             flat.master.copy_(tensors["master"])
         flat.refresh()
         moments = {name: tensors[name].to(flat.master.device) for name in ("exp_avg", "exp_avg_sq")}
-        self._optimizer.state[flat.master] = {"step": torch.tensor(float(self.state.step)), **moments}
+        self._optimizer.restore(self.state.step, moments)
 
     def _backward(self, batches: Sequence[MicroBatch]) -> float:
         count = sum(batch.supervised for batch in batches)

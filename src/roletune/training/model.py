@@ -19,7 +19,7 @@ from torch.nn import functional
 from roletune.engine.store import write_json
 from roletune.errors import TrainingError
 from roletune.models.device import Device
-from roletune.models.load import load_causal_lm, quiet
+from roletune.models.load import FourBit, load_causal_lm, quiet
 from roletune.records import fingerprint
 from roletune.training import fast, lora
 from roletune.training.batch import MicroBatch
@@ -37,12 +37,14 @@ class TrainableModel:
         self._dtype = getattr(torch, device.dtype)
         self.device = device
         torch.manual_seed(recipe.seed)  # PEFT draws the A matrices
-        self.peft = _with_adapter(causal_lm, recipe).to(device.name)
+        self.peft = _with_adapter(_prepared(causal_lm, recipe), recipe).to(device.name)
         self._causal_lm = self.peft.get_base_model()
         layers = lora.groups(self.peft)
         self.flat = FlatParameters(lora.ordered_parameters(layers), self._dtype)
-        # Elsewhere than on a CPU, drawing masks is cheap and PEFT's own forward is good.
-        self._masks = DropoutMasks(recipe.dropout, self._dtype, device.name) if device.name == "cpu" else None
+        # Elsewhere than on a CPU, drawing masks is cheap and PEFT's own forward is good; where a layer is computed
+        # twice, our masks would not be the same ones again.
+        own = device.name == "cpu" and not recipe.gradient_checkpointing
+        self._masks = DropoutMasks(recipe.dropout, self._dtype, device.name) if own else None
         self.fast = fast.install(self._causal_lm, layers, self.flat, self._masks)
 
     @classmethod
@@ -52,7 +54,8 @@ class TrainableModel:
 
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         attention = fast.attention_for(config, device.name)
-        return cls(load_causal_lm(folder, getattr(torch, device.dtype), attention), recipe, device)
+        four_bit = FourBit(device.name, recipe.double_quantisation) if recipe.quantisation == "nf4" else None
+        return cls(load_causal_lm(folder, getattr(torch, device.dtype), attention, four_bit), recipe, device)
 
     def begin_step(self, seed: int, step: int) -> None:
         """All randomness of a step is a function of seed and step: a resumed run draws the same."""
@@ -109,6 +112,18 @@ class TrainableModel:
         tensors = {name: value.contiguous() for name, value in get_peft_model_state_dict(self.peft).items()}
         write_json(folder / "adapter_config.json", json.loads(json.dumps(config, default=_plain, sort_keys=True)))
         write_tensors(folder / "adapter_model.safetensors", tensors, {"format": "pt"})
+
+
+def _prepared(causal_lm: Any, recipe: Recipe) -> Any:
+    """In 4 bits what is not quantised is brought to fp32; with checkpointing the layers compute twice."""
+    from peft import prepare_model_for_kbit_training
+
+    if recipe.quantisation == "nf4":
+        causal_lm = prepare_model_for_kbit_training(causal_lm, use_gradient_checkpointing=False)
+    if recipe.gradient_checkpointing:
+        causal_lm.gradient_checkpointing_enable({"use_reentrant": False})
+        causal_lm.enable_input_require_grads()
+    return causal_lm
 
 
 def _with_adapter(causal_lm: Any, recipe: Recipe) -> Any:

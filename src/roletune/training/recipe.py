@@ -28,6 +28,9 @@ class Recipe(BaseModel):
         default=None, description="the base model it was written for; a character's own choice of base wins"
     )
     # What is trained
+    method: Literal["lora", "full"] = Field(
+        default="lora", description="lora: an adapter beside frozen weights; full: every weight of the model"
+    )
     rank: int = Field(default=64, ge=1, description="columns of the adapter matrices")
     alpha: float = Field(default=16, gt=0, description="the adapter is scaled by alpha / rank")
     dropout: float = Field(default=0.1, ge=0, lt=1, description="share of an adapter's inputs set to zero in training")
@@ -52,6 +55,12 @@ class Recipe(BaseModel):
     batch_sequences: int = Field(default=4, ge=1, description="examples in one optimizer step")
     micro_tokens: int = Field(
         default=1536, ge=1, description="tokens computed at once: bounds memory, does not change the result"
+    )
+    gradient_checkpointing: bool = Field(
+        default=False, description="compute each layer twice and keep only its input: a third slower, far less memory"
+    )
+    sharding: Literal["none", "fsdp"] = Field(
+        default="none", description="fsdp: the weights are divided between the GPUs of a launch with several processes"
     )
     weight_decay: float = Field(default=0.001, ge=0, description="of the adapter's matrices, as in AdamW")
     clip: float = Field(default=0.3, ge=0, description="largest norm of a step's gradient; 0: not clipped")
@@ -120,8 +129,18 @@ def _presets() -> Any:
     return resources.files("roletune") / "recipes"
 
 
-def check_quantisation(recipe: Recipe) -> None:
-    """Raise TrainingError for a recipe in 4 bits: better refused than silently trained in another precision."""
+def check_recipe(recipe: Recipe) -> None:
+    """Raise TrainingError for what can't be followed here: better refused than silently trained in another way."""
+    if recipe.method == "full":
+        raise TrainingError(
+            f"The recipe '{recipe.name}' asks for method: full, and this version trains adapters only. Set method: lora "
+            f"(and a higher learning_rate than {recipe.learning_rate:g}: adapters want about ten times as much)."
+        )
+    if recipe.sharding != "none":
+        raise TrainingError(
+            f"The recipe '{recipe.name}' asks for sharding: {recipe.sharding}, and this version trains on one device. "
+            "Set sharding: none and take a base that fits (roletune train --plan says which)."
+        )
     asked = [
         name
         for name, wanted in (
@@ -130,11 +149,14 @@ def check_quantisation(recipe: Recipe) -> None:
         )
         if wanted
     ]
-    if not asked:
-        return
-    missing = importlib.util.find_spec("bitsandbytes") is None
-    reason = "needs bitsandbytes, which is not installed" if missing else "can't be followed by this version"
-    raise TrainingError(
-        f"The recipe '{recipe.name}' asks for {' and '.join(asked)}, which {reason}. Train it unquantised: set "
-        "quantisation: none, double_quantisation: false and optimizer: adamw."
-    )
+    if asked and importlib.util.find_spec("bitsandbytes") is None:
+        raise TrainingError(
+            f"The recipe '{recipe.name}' asks for {' and '.join(asked)}, which needs bitsandbytes, which is not "
+            "installed. Install it (pip install bitsandbytes), or train unquantised: set quantisation: none, "
+            "double_quantisation: false and optimizer: adamw."
+        )
+
+
+def check_quantisation(recipe: Recipe) -> None:
+    """The earlier name of `check_recipe`."""
+    check_recipe(recipe)

@@ -27,7 +27,7 @@ from roletune.training.checkpoint import TrainingState
 from roletune.training.events import tensorboard
 from roletune.training.loop import Training
 from roletune.training.model import TrainableModel
-from roletune.training.recipe import Recipe, check_quantisation
+from roletune.training.recipe import Recipe, check_recipe
 from roletune.training.sequences import TokenSequence, prepare
 
 RECORD, WEIGHTS = "adapter.json", "adapter_model.safetensors"
@@ -60,7 +60,7 @@ def train(
     if finished is not None:
         return finished
     (run_dir / RECORD).unlink(missing_ok=True)  # of a run whose weights are gone: it is not finished while it is made
-    check_quantisation(recipe)
+    check_recipe(recipe)
     learnt, statistics = prepare(train, recipe.max_tokens)
     held_out, _ = prepare(validation, recipe.max_tokens, "validation")
     device = _device(recipe)

@@ -12,24 +12,28 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from roletune.engine.store import write_bytes, write_text
 from roletune.errors import EndpointError, SourceError
-from roletune.project import DIALOGUES, SETTINGS_FILE, Project, Source
+from roletune.project import SETTINGS_FILE, Project
 from roletune.records import Origin
 from roletune.sources.cited import cite
 from roletune.sources.files import readable_files
-from roletune.sources.formats import ALL, AUTO, Sections, read_source
+from roletune.sources.formats import AUTO, PLAIN, ReadOptions, read_source
 from roletune.sources.material import Material
-from roletune.sources.text import marked_encoding, read_bytes
+from roletune.sources.settings import DIALOGUES, Source
+from roletune.sources.text import decode, marked_encoding, read_bytes
+from roletune.sources.web import download, kept_path
+from roletune.sources.wiki_address import is_wiki_address
 from roletune.verbs.profile import MAX_SOURCE_BYTES
 from roletune.verbs.source_entries import Entry, add_entries
 
 FOLDER = "sources"
 MAX_FILES = 2000
 _ADDRESS = re.compile(r"^(?:https?://|wiki:|fandom:)", re.I)
-_WRITTEN_BY_MODELS = {"character-llm", "rolebench", "sharegpt", "openai-messages", "alpaca"}
+_WRITTEN_BY_MODELS = {"character-llm", "rolebench", "sharegpt", "openai-messages", "alpaca", "chat-log"}
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,10 @@ class ImportOptions:
     form: str = AUTO
     origin: Origin | None = None
     licence: str = ""
-    sections: Sections = ALL
-    refresh: bool = False  # ask the wiki again
-    contact: str = ""  # told to the wiki
+    read: ReadOptions = PLAIN
+    rttm: Path | None = None  # says who speaks when in recognised speech
+    refresh: bool = False  # ask the web again
+    contact: str = ""  # told to the wiki or server
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,8 @@ class _Found:
     material: Material
     changed: bool = False  # a page that was here in another revision
     fetched: bool = False
+    url: str = ""  # where a file that does not tell it was downloaded
+    beside: tuple[Path, bytes] | None = None  # the RTTM file
 
 
 def import_sources(project: Project, sources: Sequence[str], options: ImportOptions, *, dry: bool = False) -> Import:
@@ -141,25 +148,39 @@ class _Reader:
     def _read(self, source: str, path: Path, folder: Path, part_of: Path | None = None) -> None:
         data = read_bytes(path, MAX_SOURCE_BYTES)
         target = path if _is_inside(self.project, path) else self._target(folder / _safe(path.name), data)
-        material = _material(self.project, target, data, self.options)
-        self.found.append(_Found(source, target, _inside(self.project, part_of or target), data, material))
+        beside = self._rttm()
+        material = _material(self.project, target, data, self.options, beside[1] if beside else b"")
+        entry = _inside(self.project, part_of or target)
+        self.found.append(_Found(source, target, entry, data, material, beside=beside))
+
+    def _rttm(self) -> tuple[Path, bytes] | None:
+        path = self.options.rttm
+        if path is None:
+            return None
+        data = read_bytes(path, MAX_SOURCE_BYTES)
+        here = _is_inside(self.project, path)
+        return (path if here else self._target(self.project.folder / FOLDER / _safe(path.name), data)), data
 
     def _fetch(self, address: str) -> None:
         from roletune.sources.wiki import fetch_page, page_path
 
-        before = page_path(address, self.fetched)
-        known = before.read_bytes() if before.is_file() else None
-        path = fetch_page(address, self.fetched, refresh=self.options.refresh, contact=self.options.contact)
+        of_wiki = is_wiki_address(address)
+        before = page_path(address, self.fetched) if of_wiki else kept_path(address, self.fetched)
+        known = before.read_bytes() if before and before.is_file() else None
+        fetch = fetch_page if of_wiki else download
+        path = fetch(address, self.fetched, refresh=self.options.refresh, contact=self.options.contact)
         target = self.project.folder / FOLDER / path.name
         try:
             data = read_bytes(path, MAX_SOURCE_BYTES)
-            material = _material(self.project, target, data, self.options)
+            material = _material(self.project, target, data, self.options, url="" if of_wiki else address)
         except SourceError:
             path.unlink(missing_ok=True) if known is None else write_bytes(path, known)
             raise
         self.written += [path] if known is None else []
         changed = known is not None and known != data
-        self.found.append(_Found(address, target, _inside(self.project, target), data, material, changed, fetched=True))
+        entry = _inside(self.project, target)
+        url = "" if of_wiki else address
+        self.found.append(_Found(address, target, entry, data, material, changed, fetched=True, url=url))
 
     def _target(self, wanted: Path, data: bytes) -> Path:
         """The first of name.md, name-2.md, ... that is free, or holds the very same already."""
@@ -185,10 +206,20 @@ def _files(folder: Path, options: ImportOptions) -> list[Path]:
     return files
 
 
-def _material(project: Project, target: Path, data: bytes, options: ImportOptions) -> Material:
+def _material(
+    project: Project, target: Path, data: bytes, options: ImportOptions, rttm: bytes = b"", url: str = ""
+) -> Material:
     name = _inside(project, target)
-    form, reading = read_source(data, name, options.form, options.sections)
-    return Material(cite(reading, name, _origin(form, options), options.licence), form, reading)
+    told = options.read._replace(rttm=decode(rttm, str(options.rttm))) if rttm else options.read
+    form, reading = read_source(data, name, options.form, told)
+    cited = cite(
+        reading, name, _origin(form, options), options.licence, url, "" if reading.date or not url else _today()
+    )
+    return Material(cited, form, reading)
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def _origin(form: str, options: ImportOptions) -> Origin:
@@ -212,8 +243,16 @@ def _entries(project: Project, found: Sequence[_Found], options: ImportOptions) 
             entry["format"] = options.form
         if options.licence:
             entry["licence"] = options.licence
-        lists = {"sections": list(options.sections.pick), "skip": list(options.sections.skip)}
-        entry |= {key: names for key, names in lists.items() if names}
+        told: Entry = {
+            "sections": list(options.read.sections),
+            "skip": list(options.read.skip),
+            "part": options.read.part,
+            "speakers": dict(options.read.speakers),
+            "rttm": _inside(project, each.beside[0]) if each.beside else "",
+            "url": each.url,
+            "date": each.material.cited.date if each.url and not each.material.reading.date else "",
+        }
+        entry |= {key: value for key, value in told.items() if value}
         entries[each.entry] = entry
     if entries and "sources" not in project.character.model_fields_set and _has_scenes(project, DIALOGUES):
         return [{"path": DIALOGUES.path}, *entries.values()]
@@ -229,9 +268,11 @@ def _has_scenes(project: Project, source: Source) -> bool:
 
 def _write(project: Project, found: Sequence[_Found], entries: Sequence[Entry], written: list[Path]) -> None:
     for each in found:
-        if not each.fetched and not each.target.exists():
-            written.append(each.target)
-            write_bytes(each.target, each.data)
+        copies = [] if each.fetched else [(each.target, each.data)]
+        for target, data in [*copies, *([each.beside] if each.beside else [])]:
+            if not target.exists():
+                written.append(target)
+                write_bytes(target, data)
     if entries:
         path = project.folder / SETTINGS_FILE
         raw = path.read_bytes()

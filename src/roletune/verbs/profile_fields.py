@@ -12,16 +12,18 @@ from roletune.verbs.writing import ask_each
 from roletune.workbench import Workbench
 
 
-def is_bound(bench: Workbench, role: Literal["writer", "judge"]) -> bool:
-    """Whether the settings name an endpoint for a role: the small embedded model writes no usable JSON."""
-    return isinstance(getattr(bench.project.character.models, role), Endpoint)
+def is_asked(
+    bench: Workbench, role: Literal["writer", "judge"], settings: ProfileFieldSettings | ContradictionSettings
+) -> bool:
+    """Whether a role is asked: an endpoint is named for it, since the small embedded model writes no usable JSON."""
+    return settings.enabled and isinstance(getattr(bench.project.character.models, role), Endpoint)
 
 
 async def note_fields(
     bench: Workbench, profile: Profile, settings: ProfileFieldSettings
 ) -> tuple[list[ProfileItem], list[Rejection]]:
     """What the writer notes from every passage; nothing where no endpoint is bound."""
-    if not is_bound(bench, "writer"):
+    if not is_asked(bench, "writer", settings):
         return [], []
     writer, prompt = bench.ask("writer", "profile"), bench.prompt("profile")
     made, failed = await ask_each(
@@ -38,7 +40,7 @@ async def note_contradictions(
     bench: Workbench, profile: Profile, settings: ContradictionSettings
 ) -> tuple[list[Finding], list[Rejection]]:
     """Facts that the judge finds to contradict each other; nothing where no judge is bound."""
-    if not is_bound(bench, "judge"):
+    if not is_asked(bench, "judge", settings):
         return [], []
     judge, prompt = bench.ask("judge", "profile"), bench.prompt("contradictions")
     found, failed = await ask_each(
@@ -46,5 +48,6 @@ async def note_contradictions(
         "profile",
         choose_pairs(profile.passages, settings.pairs),
         lambda pair: find_contradiction(pair, judge, profile=profile, prompt=prompt, settings=settings),
+        role="judge",
     )
     return [finding for findings in found for finding in findings], failed

@@ -13,7 +13,7 @@ import yaml
 
 from roletune.errors import ProjectError
 
-Entry = dict[str, str | list[str]]
+Entry = dict[str, str | list[str] | dict[str, str]]
 
 
 def add_entries(text: str, entries: Sequence[Entry]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from roletune.engine.runner import Outcome, run
 from roletune.engine.store import read_records
@@ -18,15 +18,19 @@ R = TypeVar("R")
 
 
 async def ask_each(
-    bench: Workbench, stage: str, calls: Sequence[T], work: Callable[[T], Awaitable[R]]
+    bench: Workbench,
+    stage: str,
+    calls: Sequence[T],
+    work: Callable[[T], Awaitable[R]],
+    role: Literal["writer", "judge"] = "writer",
 ) -> tuple[list[R], list[Rejection]]:
-    """What the writer made of every call, in order, and what came back in vain.
+    """What the writer, or the judge, made of every call, in order, and what came back in vain.
 
     A reply that can't be used is a rejection with its raw text. Raises any other error on purpose: an endpoint that is
     gone must stop the stage and not empty it.
     """
     with bench.progress.task(f"writing {stage}", len(calls), "calls") as task:
-        outcomes = await run(calls, work, concurrency=bench.concurrency("writer"), on_done=lambda _: task.advance(1))
+        outcomes = await run(calls, work, concurrency=bench.concurrency(role), on_done=lambda _: task.advance(1))
     values = [outcome.value for outcome in outcomes if outcome.value is not None]
     return values, [_rejection(stage, outcome) for outcome in outcomes if outcome.error]
 
