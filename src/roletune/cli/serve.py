@@ -1,0 +1,88 @@
+"""`roletune serve`: characters as the models of an OpenAI-compatible endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from roletune.engine.progress import RichProgress
+from roletune.inference.serve.clients import client_snippets
+from roletune.inference.serve.guard import Rules
+from roletune.inference.serve.names import served_name
+from roletune.inference.serve.run import listen, require_packages, rules_for, run
+from roletune.project import Project
+from roletune.verbs.serve import LocalEngine, Upstream, local_stage, open_characters, upstream_stage
+
+if TYPE_CHECKING:
+    from roletune.inference.serve.app import Limits
+
+KEY = "ROLETUNE_API_KEY"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(
+        epilog="roletune serve examples/jarvis examples/hamlet      roletune serve examples/jarvis --clients      "
+        "roletune serve examples/jarvis --upstream http://127.0.0.1:8000/v1"
+    )(serve)
+
+
+def serve(
+    characters: Annotated[list[Path], typer.Argument(help="The characters' folders.")],
+    host: Annotated[str, typer.Option(help="Address to listen on; other than this machine needs a key.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 is any free one.")] = 8337,
+    clients: Annotated[bool, typer.Option("--clients", help="Print what to enter in clients, and end.")] = False,
+    upstream: Annotated[str, typer.Option(help="URL up to /v1 of the server that writes; else the embedded one.")] = "",
+    upstream_model: Annotated[str, typer.Option(help="Its base model; default: the first that it lists.")] = "",
+    upstream_key: Annotated[str, typer.Option(help="Environment variable with its key.")] = "OPENAI_API_KEY",
+    key: Annotated[str, typer.Option(help="Environment variable with the key that clients must send, if set.")] = KEY,
+    cors: Annotated[list[str] | None, typer.Option(help="Origin of a web page that may ask; several times.")] = None,
+    slots: Annotated[int, typer.Option(min=0, help="Replies at a time; 0: 2, with --upstream 32.")] = 0,
+    queue: Annotated[int, typer.Option(min=0, help="Requests that may wait; more get 429.")] = 64,
+    rate: Annotated[int, typer.Option(min=0, help="Requests a minute from one address; 0: any number.")] = 600,
+    body: Annotated[int, typer.Option(min=1, help="KB that a request may have.")] = 2000,
+    context: Annotated[int, typer.Option(min=0, help="Tokens of a conversation; 0: what the characters need.")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="Threads of the embedded server; 0: all cores.")] = 0,
+) -> None:
+    """Serve characters as models, with an endpoint like OpenAI's; Ctrl-C ends it."""
+    if clients:
+        names = [served_name(Project.open(folder).folder.resolve().name) for folder in characters]
+        typer.echo(client_snippets(f"http://{host}:{port}/v1", names, key if os.environ.get(key) else ""))
+        return
+    require_packages()
+    from roletune.inference.serve.app import Limits
+
+    rules = rules_for(host, os.environ.get(key, "").strip(), tuple(cors or ()))
+    projects = open_characters(characters, trained=not upstream)
+    limits = Limits(slots or (32 if upstream else 2), queue, rate, body * 1000)
+    engine = LocalEngine(limits.slots, context, threads or None)
+    other = Upstream(upstream, upstream_model, os.environ.get(upstream_key)) if upstream else None
+    asyncio.run(_session(projects, other or engine, rules, limits, (host, port)))
+
+
+async def _session(
+    projects: dict[str, Project], engine: LocalEngine | Upstream, rules: Rules, limits: Limits, address: tuple[str, int]
+) -> None:
+    from roletune.inference.serve.app import Stage, make_app
+
+    console = Console(stderr=True)
+    progress = RichProgress(console)
+    with listen(*address) as listening:
+        url = f"http://{address[0]}:{listening.getsockname()[1]}/v1"
+        if isinstance(engine, Upstream):
+            opening = upstream_stage(projects, engine, progress)
+        else:
+            opening = local_stage(projects, engine, progress)
+        async with opening as (cast, writing):
+
+            def tell() -> None:
+                console.print(f"Serving {', '.join(cast.performers)} and base at {url}", markup=False, highlight=False)
+                for performer in cast.performers.values():
+                    console.print(" ".join(performer.notices), style="dim", markup=False, highlight=False)
+
+            await run(make_app(Stage(cast, writing, limits), rules), listening, tell)

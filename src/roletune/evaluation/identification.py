@@ -1,0 +1,171 @@
+"""Identification: among the real next line and lines of other speakers, which does the model find likeliest?
+
+The context is the real conversation up to the line. The others' lines come from the same scene first, then from other
+held-out scenes, drawn with a seed; all contestants see the same ones. Guessing is right once in as many as there are
+candidates, and that chance is stated. Compared are the mean log-likelihood of a token, which has no preference for
+short lines, and the summed one, which has. A tie is wrong: a model that can't tell did not identify anybody.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
+
+from roletune.errors import EvaluationError
+from roletune.evaluation.bootstrap import bootstrap_share, wilson
+from roletune.evaluation.likelihood import line_likelihoods, without_prompt
+from roletune.evaluation.style import words
+from roletune.records import (
+    Contestant,
+    Example,
+    IdentificationItem,
+    IdentificationReport,
+    LineLikelihood,
+    Message,
+    Rate,
+)
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from roletune.engine.progress import Progress
+    from roletune.rendering.template import Renderer
+
+CONTESTANTS: tuple[Contestant, ...] = get_args(Contestant)
+OTHERS = 3
+LEAST_WORDS = 3  # "Yes." is anybody's line
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A place in a conversation; `candidates` are the real line, then others'. `line` counts the character's
+    lines from 0."""
+
+    example: str
+    line: int
+    context: tuple[Message, ...]
+    candidates: tuple[str, ...]
+
+    def examples(self, example: Example) -> list[Example]:
+        """One example a candidate, with loss on it alone."""
+        return [
+            example.model_copy(
+                update={"messages": (*self.context, Message(role="assistant", content=text, loss=True)), "id": str(k)}
+            )
+            for k, text in enumerate(self.candidates)
+        ]
+
+
+def choices(examples: Sequence[Example], *, others: int = OTHERS, most: int = 0, seed: int = 0) -> list[Choice]:
+    """A choice for every line of the character in `examples`, or for `most` of them, drawn with the seed.
+
+    A line of fewer than LEAST_WORDS words is left out, and so is one that has fewer than `others` others' lines to
+    stand among.
+    """
+    spoken = {example.id: _others(example) for example in examples}
+    everybody = [text for texts in spoken.values() for text in texts]
+    found: list[Choice] = []
+    for example in examples:
+        generator = random.Random(f"{seed}:{example.id}")
+        lines = [place for place, message in enumerate(example.messages) if message.loss]
+        for number, place in enumerate(lines):
+            real = example.messages[place].content
+            drawn = _draw(real, spoken[example.id], everybody, others, generator)
+            if len(words(real)) >= LEAST_WORDS and len(drawn) == others:
+                context = tuple(message.model_copy(update={"loss": False}) for message in example.messages[:place])
+                found.append(Choice(example.id, number, context, (real, *drawn)))
+    if most and len(found) > most:
+        kept = sorted(random.Random(seed).sample(range(len(found)), most))
+        found = [found[k] for k in kept]
+    return found
+
+
+def identified(scores: Sequence[float]) -> bool:
+    """Whether the first is above all others."""
+    return all(scores[0] > score for score in scores[1:])
+
+
+def identification_report(items: Sequence[IdentificationItem]) -> IdentificationReport:
+    """How often each contestant identified the line. Raises EvaluationError for no items."""
+    if not items:
+        raise EvaluationError("No held-out line has others to stand among. Add scenes, or widen the test share.")
+    per_token = {
+        name: [identified([s / t for s, t in zip(item.scores[name], item.tokens, strict=True)]) for item in items]
+        for name in CONTESTANTS
+    }
+    per_line = {name: [identified(item.scores[name]) for item in items] for name in CONTESTANTS}
+    return IdentificationReport(
+        chance=sum(1 / len(item.tokens) for item in items) / len(items),
+        per_token=_rates(per_token),
+        per_line=_rates(per_line),
+        gain=bootstrap_share(list(zip(per_token["adapter"], per_token["base_prompt"], strict=True))),
+        items=tuple(items),
+    )
+
+
+def measure_identification(
+    examples: Sequence[Example],
+    renderer: Renderer,
+    model: Any,
+    *,
+    progress: Progress,
+    device: str = "cpu",
+    most: int = 0,
+    seed: int = 0,
+) -> IdentificationReport:
+    """The three contestants on held-out `examples`; `model` is a PEFT model, see `likelihood.measure_likelihood`."""
+    if not hasattr(model, "disable_adapter"):
+        raise EvaluationError("This model has no adapter, so there is nothing to compare. Run `roletune train` first.")
+    of = {example.id: example for example in examples}
+    asked = choices(examples, most=most, seed=seed)
+    scored: dict[Contestant, list[list[LineLikelihood]]] = {name: [] for name in CONTESTANTS}
+    with progress.task("which line is the character's", total=3 * len(asked), unit="lines") as task:
+        for name in CONTESTANTS:
+            switch: AbstractContextManager[Any] = nullcontext() if name == "adapter" else model.disable_adapter()
+            with switch:
+                for choice in asked:
+                    told = choice.examples(of[choice.example])
+                    told = [without_prompt(one) for one in told] if name == "base" else told
+                    scored[name].append(line_likelihoods(told, renderer, model, device=device))
+                    task.advance(1, note=name)
+    return identification_report([_item(choice, k, scored) for k, choice in enumerate(asked)])
+
+
+def _item(
+    choice: Choice, k: int, scored: Mapping[Contestant, Sequence[Sequence[LineLikelihood]]]
+) -> IdentificationItem:
+    lines = scored["base"][k]
+    if any([one.tokens for one in scored[name][k]] != [one.tokens for one in lines] for name in CONTESTANTS):
+        raise EvaluationError("The contestants were not measured on the same tokens. Measure all of them again.")
+    return IdentificationItem(
+        example=choice.example,
+        line=choice.line,
+        tokens=tuple(one.tokens for one in lines),
+        scores={name: tuple(-one.nll for one in scored[name][k]) for name in CONTESTANTS},
+    )
+
+
+def _others(example: Example) -> list[str]:
+    """What other speakers say, long enough to be told from anybody's."""
+    return [m.content for m in example.messages if m.role == "user" and len(words(m.content)) >= LEAST_WORDS]
+
+
+def _draw(
+    real: str, near: Sequence[str], everybody: Sequence[str], count: int, generator: random.Random
+) -> tuple[str, ...]:
+    """Lines of the scene in random order, then those of all scenes; none twice, none that is the real line."""
+    same = " ".join(words(real))
+    found: dict[str, str] = {}
+    for texts in (near, everybody):
+        for text in generator.sample(list(texts), len(texts)):
+            folded = " ".join(words(text))
+            if folded != same and len(found) < count:
+                found.setdefault(folded, text)
+    return tuple(found.values())
+
+
+def _rates(outcomes: Mapping[Contestant, Sequence[bool]]) -> dict[Contestant, Rate]:
+    return {name: wilson(sum(right), len(right)) for name, right in outcomes.items()}

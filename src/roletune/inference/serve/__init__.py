@@ -1,0 +1,1 @@
+"""The OpenAI-compatible endpoint: model names are characters."""

@@ -1,0 +1,172 @@
+"""`serve`: characters become the models of one endpoint, over one base model or in front of another server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from roletune.engine.progress import Progress
+from roletune.errors import EndpointError, ModelError, ProjectError
+from roletune.inference.serve.cast import Cast, Performer
+from roletune.inference.serve.engine import Engine, HttpEngine
+from roletune.inference.serve.names import BASE, served_name
+from roletune.inference.serve.refusal import Refusal
+from roletune.llm.server import LocalServer
+from roletune.models.dequantise import trainable_folder
+from roletune.models.gguf_base import servable_gguf
+from roletune.models.weights import Weights, resolve
+from roletune.project import Project
+from roletune.sources.profile import parse_profile
+from roletune.sources.text import read_text
+from roletune.verbs.load import ai_notice, read_persona, require_made
+
+LEAST_CONTEXT = 2048  # tokens of a conversation on the local server
+
+
+@dataclass(frozen=True)
+class LocalEngine:
+    """How the embedded server runs: conversations at a time, tokens of each (0: what the characters ask), threads."""
+
+    slots: int = 2
+    context: int = 0
+    threads: int | None = None
+    log: Path | None = None
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """An OpenAI-compatible server that does the writing; `model` is asked where it lists no model of a character."""
+
+    url: str
+    model: str = ""
+    key: str | None = None
+
+
+def open_characters(folders: Sequence[Path], *, trained: bool = True) -> dict[str, Project]:
+    """The characters in `folders` by the names they are served under. Raises ProjectError for what can't be served.
+
+    A living person without `consent:` is among that: such a project does not open.
+    """
+    projects: dict[str, Project] = {}
+    for folder in folders:
+        project = Project.open(folder)
+        name = served_name(project.folder.resolve().name)
+        if not name or name == BASE or name in projects:
+            raise ProjectError(
+                f"{folder} can't be served as {name!r}: the name is taken or empty. Characters are named after their "
+                "folders; rename one."
+            )
+        require_made(project, trained=trained)
+        projects[name] = project
+    return projects
+
+
+@asynccontextmanager
+async def local_stage(
+    projects: Mapping[str, Project], settings: LocalEngine, progress: Progress
+) -> AsyncIterator[tuple[Cast, Engine]]:
+    """All characters on the embedded server: one copy of their base, one adapter each, its strength as asked."""
+    base = _common_base(projects)
+    loras = [(name, _adapter(name, project)) for name, project in projects.items()]
+    context = settings.context or max([LEAST_CONTEXT, *(_room(project) for project in projects.values())])
+    server = LocalServer(
+        servable_gguf(base, trainable_folder(base, progress)),
+        loras=loras,
+        n_ctx=context,
+        n_parallel=settings.slots,
+        threads=settings.threads,
+        log=settings.log,
+    )
+    await server.start(progress)
+    try:
+        access = server.chat_model(BASE)
+
+        def adapter(who: str, strength: float) -> Mapping[str, Any]:
+            return server.chat_model(BASE, {} if who == BASE else {who: strength}).extra
+
+        cast = Cast(_performers(projects, local=True), base.label, longest_reply=context)
+        yield cast, HttpEngine(server.base_url, access.api_key, adapter)
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def upstream_stage(
+    projects: Mapping[str, Project], upstream: Upstream, progress: Progress
+) -> AsyncIterator[tuple[Cast, Engine]]:
+    """The same in front of another server: its model of a character's name, else the persona prompt on its base."""
+    models: list[str] = []
+    base = upstream.model
+
+    def adapter(who: str, strength: float) -> Mapping[str, Any]:
+        if who in models and strength == 1.0:
+            return {"model": who}
+        if who in models and strength != 0.0:
+            raise Refusal(
+                400, "This server can't change an adapter's strength: ask without it.", "no_strength", "model"
+            )
+        return {"model": base}
+
+    engine = HttpEngine(upstream.url, upstream.key, adapter, trust_env=True)
+    try:
+        models += await engine.models()
+    except Refusal as refusal:
+        await engine.close()
+        raise EndpointError(
+            f"{upstream.url} does not list its models: {refusal.message} Check --upstream."
+        ) from refusal
+    base = base or next((name for name in models if name not in projects), "")
+    if not base:
+        raise EndpointError(f"{upstream.url} lists no base model. Name one with --upstream-model.")
+    for name in projects:
+        if name not in models:
+            progress.say(f"{name}: {upstream.url} has no model of this name, so {base} plays it with its prompt alone")
+    yield Cast(_performers(projects, local=False), base), engine
+
+
+def _performers(projects: Mapping[str, Project], *, local: bool) -> dict[str, Performer]:
+    found = {}
+    for name, project in projects.items():
+        persona, settings = read_persona(project), project.character.chat
+        told = (ai_notice(persona.profile.name), *_notices(project))
+        found[name] = Performer(name, persona, settings, told, settings.extra if local else {})
+    return found
+
+
+def _notices(project: Project) -> list[str]:
+    """That of character.yaml, and those of the profile's head."""
+    path, character = project.profile_file, project.character
+    told = parse_profile(read_text(path), character.profile).notices if path else ()
+    return [notice for notice in dict.fromkeys([character.notice, *told]) if notice]
+
+
+def _common_base(projects: Mapping[str, Project]) -> Weights:
+    bases = {name: resolve(project.base) for name, project in projects.items()}
+    if len({weights.identity() for weights in bases.values()}) > 1:
+        told = ", ".join(f"{name} on {weights.label}" for name, weights in bases.items())
+        raise ModelError(
+            f"These characters were trained on different base models ({told}), and one server holds one. Serve "
+            "those of one base together, and the others with another --port."
+        )
+    base = next(iter(bases.values()))
+    if base.gguf is None:
+        raise ModelError(
+            f"The embedded server can't serve {base.label}. Serve it with vLLM (roletune export prints the command) "
+            "and put this in front: --upstream URL."
+        )
+    return base
+
+
+def _adapter(name: str, project: Project) -> Path:
+    path = project.build / "adapter" / "adapter.gguf"
+    if not path.is_file():
+        raise ModelError(f"{name} has no adapter in GGUF. Train it again: roletune train {project.folder} --again")
+    return path.resolve()
+
+
+def _room(project: Project) -> int:
+    chat = project.character.chat
+    return chat.context_tokens + chat.max_tokens
