@@ -173,7 +173,7 @@ class Workbench:
         return self._local(scale=None)
 
     def behind(self, endpoint: Endpoint) -> ChatModel:
-        """The model behind an endpoint: one for all who ask it, since its limits and the budget are for all together."""
+        """The model behind an endpoint: one for all who ask it, since its limits hold for all together."""
         if endpoint not in self._endpoints:
             self._endpoints[endpoint] = OpenAIChatModel(
                 endpoint.url,

@@ -77,7 +77,7 @@ def test_the_first_reply_counts_and_the_second_stays_in_the_bill(ledger):
     assert ledger.put(request, reply_to(request, "first"), stage="scenes", model=model).text == "first"
     second = ledger.put(request, reply_to(request, "second"), stage="scenes", model=model)
     assert (second.text, second.cached) == ("first", True)
-    assert ledger.bill() == [BillRow("scenes", "smol", 2, 20, 6, 0.5)]
+    assert ledger.bill() == [BillRow("scenes", "smol", 2, 20, 6, 0.5, "scripted")]
 
 
 def test_the_bill_adds_up_by_stage_and_model(ledger):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Literal, TypeVar
 
 from roletune.engine.runner import Outcome, run
 from roletune.engine.store import read_records
-from roletune.errors import ReplyError
+from roletune.errors import RefusedError, ReplyError
 from roletune.records import Dialogue, Profile, Rejection
 from roletune.synthesis.asking import Again
 from roletune.synthesis.quality import QualitySettings, judge
@@ -15,6 +15,8 @@ from roletune.workbench import Workbench
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_OF_ONE_CALL = (ReplyError, RefusedError)  # says nothing about the next call
 
 
 async def ask_each(
@@ -26,11 +28,29 @@ async def ask_each(
 ) -> tuple[list[R], list[Rejection]]:
     """What the writer, or the judge, made of every call, in order, and what came back in vain.
 
-    A reply that can't be used is a rejection with its raw text. Raises any other error on purpose: an endpoint that is
-    gone must stop the stage and not empty it.
+    A reply that can't be used is a rejection with its raw text, and so is a request that the endpoint won't answer.
+    Any other error on purpose (the endpoint is gone, the budget is spent) stops the stage instead of emptying it: no
+    further call is begun, those under way are finished and kept, and the error is raised.
     """
+    stopped = False
+
+    def while_it_goes() -> Iterator[T]:
+        for call in calls:
+            if stopped:
+                return
+            yield call
+
     with bench.progress.task(f"writing {stage}", len(calls), "calls") as task:
-        outcomes = await run(calls, work, concurrency=bench.concurrency(role), on_done=lambda _: task.advance(1))
+
+        def on_done(outcome: Outcome[T, R]) -> None:
+            nonlocal stopped
+            stopped = stopped or not (outcome.ok or isinstance(outcome.error, _OF_ONE_CALL))
+            task.advance(1)
+
+        outcomes = await run(while_it_goes(), work, concurrency=bench.concurrency(role), on_done=on_done)
+    if stopped:
+        answered = sum(outcome.ok or isinstance(outcome.error, _OF_ONE_CALL) for outcome in outcomes)
+        bench.progress.say(f"{stage}: stopped after {answered} of {len(calls)} calls; their replies are kept")
     values = [outcome.value for outcome in outcomes if outcome.value is not None]
     return values, [_rejection(stage, outcome) for outcome in outcomes if outcome.error]
 
@@ -41,10 +61,13 @@ def again(bench: Workbench, times: int) -> Again:
 
 
 def _rejection(stage: str, outcome: Outcome[T, R]) -> Rejection:
-    if not isinstance(outcome.error, ReplyError):
-        assert outcome.error is not None
-        raise outcome.error
-    return Rejection(stage=stage, reason=str(outcome.error), record={"raw": outcome.error.raw})
+    error = outcome.error
+    if isinstance(error, RefusedError):
+        return Rejection(stage=stage, reason="refused by the endpoint", detail=str(error), record={"raw": ""})
+    if not isinstance(error, ReplyError):
+        assert error is not None
+        raise error
+    return Rejection(stage=stage, reason=str(error), record={"raw": error.raw})
 
 
 def keep_good(
