@@ -334,7 +334,7 @@ def test_in_front_of_another_server_streams_errors_and_absence_are_passed_on():
             assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "For you, sir, always."
             assert upstream.bodies[-1]["model"] == "jarvis"
             for stream in (False, True):
-                with pytest.raises(openai.APIStatusError, match="refused|failed"):
+                with pytest.raises(openai.APIStatusError, match=r"refused|failed"):
                     ask(served, messages=[{"role": "user", "content": "bad"}], stream=stream)
             gone = Stage(cast(), HttpEngine("http://127.0.0.1:9/v1", None, lambda *_: {}), Limits())
             with listening(make_app(gone)) as other, pytest.raises(openai.InternalServerError) as error:
