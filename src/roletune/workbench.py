@@ -118,7 +118,7 @@ class Workbench:
 
     def ask(self, role: str, stage: str) -> ChatModel:
         """The model bound to a role, with every reply remembered in the ledger under `stage`."""
-        return RememberedModel(self.models.get(role) or self._bound(role), self.ledger, stage)
+        return RememberedModel(self.models.get(role) or self.bound(role), self.ledger, stage)
 
     def concurrency(self, role: str) -> int:
         """How many calls at a time the model of a role takes."""
@@ -166,7 +166,8 @@ class Workbench:
         path = self.project.build / "adapter" / "adapter.gguf"
         return path if path.is_file() else None
 
-    def _bound(self, role: str) -> ChatModel:
+    def bound(self, role: str) -> ChatModel:
+        """The model that the settings bind to a role, the embedded one if they bind none; nothing is remembered."""
         endpoint = getattr(self.project.character.models, role)
         if isinstance(endpoint, Endpoint):
             return self.behind(endpoint)

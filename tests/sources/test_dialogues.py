@@ -65,7 +65,7 @@ def test_an_untitled_scene_keeps_its_source_when_lines_are_put_before_it():
         ("## Scene: A\n\nTony: Hi.\nPepper: Hello.\n", "no line of JARVIS"),
         ("## Scene: A\n\nTony: Hi.\nJARVIS (thinking): Hm.\n", "no line of JARVIS"),
         ("## Scene: A\n\nJARVIS: Is anybody here?\n", "nobody else speaks"),
-        ("just words\n", "unread line"),
+        ("just words\n", "nobody speaks it"),
     ],
 )
 def test_what_is_no_dialogue_is_listed_with_its_reason_and_place(text, reason):

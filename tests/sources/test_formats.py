@@ -179,8 +179,12 @@ OTHERS = {
         '{"type": "chat", "location": "the quay", "background": "It rains."}',
     ],
     "alpaca": ['[{"instruction": "Who?", "context": "", "response": "I."}]'],
-    "sharegpt": ['{"conversation": [{"from": "human", "value": "Who?"}]}', '[{"from": "human", "value": "Who?"}]'],
-    "openai-messages": ['[{"role": "user", "content": "Who?"}]', '[[{"role": "user", "content": "Who?"}]]'],
+    "sharegpt": ['{"conversation": [{"from": "human", "value": "Who?"}]}'],
+    "openai-messages": [
+        '[{"from": "human", "value": "Who?"}]',
+        '[{"role": "user", "content": "Who?"}]',
+        '[[{"role": "user", "content": "Who?"}]]',
+    ],
     "card": [
         '{"name": "Mira", "description": "A keeper."}',
         '{"entries": {"0": {"key": ["lamp"], "content": "Green."}}}',

@@ -1,4 +1,4 @@
-"""`roletune new`, `check`, `clean`, `cost`: a character's folder."""
+"""`roletune new`, `check`, `clean`: a character's folder."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="roletune new ada && roletune run ada")(new)
     app.command(epilog="roletune check examples/jarvis")(check)
     app.command(epilog="roletune clean examples/jarvis")(clean)
-    app.command(epilog="roletune cost examples/jarvis")(cost)
 
 
 def new(
@@ -114,19 +113,3 @@ def clean(
         shutil.rmtree(project.build)
     typer.echo(f"Deleted {project.build}. What models answered is still in {project.journal}.")
 
-
-def cost(character: Character = Path(), as_json: AsJson = False) -> None:
-    """What was asked of models, by stage and model: calls, tokens, seconds."""
-    project = Project.open(character)
-    with Ledger(project.journal / "ledger.sqlite") as ledger:
-        rows = ledger.bill()
-    if as_json:
-        print_json([vars(row) for row in rows])
-        return
-    table = Table(title=f"Calls of {project.character.name}")
-    for column in ("stage", "model", "calls", "prompt tokens", "completion tokens", "seconds"):
-        table.add_column(column, justify="left" if column in ("stage", "model") else "right")
-    for row in rows:
-        figures = (row.calls, row.prompt_tokens, row.completion_tokens, round(row.seconds))
-        table.add_row(row.stage, row.model, *(f"{figure:,}" for figure in figures))
-    Console().print(table)

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from roletune.cli.cost import print_estimate
 from roletune.cli.session import AsJson, Character, print_json, run_session
 from roletune.pipeline import STAGES, SUITES, make
 from roletune.workbench import Workbench
@@ -18,6 +19,10 @@ Suites = Annotated[
     list[str], typer.Option("--with", help=f"A suite to measure too, may be repeated: {', '.join(SUITES)}.")
 ]
 NO_SUITES: list[str] = []
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Tell the calls, tokens and price that it would take, and do nothing.")
+]
+WRITING = ("scenes", "experiences", "protective")  # what asks the writer
 Until = Annotated[str, typer.Option("--until", help=f"Last stage: {', '.join(STAGES)}.")]
 
 
@@ -27,7 +32,7 @@ def register(app: typer.Typer) -> None:
         "run",
         help="Build, train, measure and report: every stage that is not up to date.",
         epilog="roletune run examples/jarvis      roletune run examples/jarvis --until dataset      "
-        "roletune run examples/jarvis --with boundary",
+        "roletune run examples/jarvis --with boundary      roletune run examples/jarvis --dry-run",
     )(run)
     for stage in STAGES.values():
         app.command(
@@ -38,13 +43,20 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    character: Character = Path(), until: Until = "report", suites: Suites = NO_SUITES, as_json: AsJson = False
+    character: Character = Path(),
+    until: Until = "report",
+    suites: Suites = NO_SUITES,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
 ) -> None:
     """Every stage up to `until`."""
     if until not in STAGES:
         raise typer.BadParameter(
             f"there is no stage {until!r}; the stages are {', '.join(STAGES)}", param_hint="--until"
         )
+    if dry_run:
+        print_estimate(character, until, as_json=as_json)
+        return
     _make(character, until, as_json=as_json, again=False, suites=suites)
 
 
@@ -56,6 +68,17 @@ def _command(name: str) -> Callable[..., None]:
     ) -> None:
         _make(character, name, as_json=as_json, again=again)
 
+    def writing(
+        character: Character = Path(),
+        again: Annotated[bool, typer.Option("--again", help="Make it again even if nothing has changed.")] = False,
+        dry_run: DryRun = False,
+        as_json: AsJson = False,
+    ) -> None:
+        if dry_run:
+            print_estimate(character, name, as_json=as_json)
+            return
+        _make(character, name, as_json=as_json, again=again)
+
     def evaluating(
         character: Character = Path(),
         suites: Suites = NO_SUITES,
@@ -64,6 +87,8 @@ def _command(name: str) -> Callable[..., None]:
     ) -> None:
         _make(character, name, as_json=as_json, again=again, suites=suites)
 
+    if name in WRITING:
+        return writing
     return evaluating if name == "evaluate" else command
 
 
