@@ -113,18 +113,17 @@ async def upstream_stage(
     engine = HttpEngine(upstream.url, upstream.key, adapter, trust_env=True)
     try:
         models += await engine.models()
+        base = base or next((name for name in models if name not in projects), "")
+        if not base:
+            raise EndpointError(f"{upstream.url} lists no base model. Name one with --upstream-model.")
+        for name in projects:
+            if name not in models:
+                progress.say(f"{name}: {upstream.url} has no model of this name; {base} plays it with its prompt alone")
+        yield Cast(_performers(projects, local=False), base), engine
     except Refusal as refusal:
+        raise EndpointError(f"{upstream.url} lists no models: {refusal.message} Check --upstream.") from refusal
+    finally:
         await engine.close()
-        raise EndpointError(
-            f"{upstream.url} does not list its models: {refusal.message} Check --upstream."
-        ) from refusal
-    base = base or next((name for name in models if name not in projects), "")
-    if not base:
-        raise EndpointError(f"{upstream.url} lists no base model. Name one with --upstream-model.")
-    for name in projects:
-        if name not in models:
-            progress.say(f"{name}: {upstream.url} has no model of this name, so {base} plays it with its prompt alone")
-    yield Cast(_performers(projects, local=False), base), engine
 
 
 def _performers(projects: Mapping[str, Project], *, local: bool) -> dict[str, Performer]:

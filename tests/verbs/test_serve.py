@@ -1,0 +1,96 @@
+"""Who may be served, under which name, and how another server is put behind the characters."""
+
+import asyncio
+
+import pytest
+from tests.character import make_character, workbench
+from tests.inference.serve.conftest import listening
+from typer.testing import CliRunner
+
+from roletune import pipeline
+from roletune.cli import app
+from roletune.engine.progress import SilentProgress
+from roletune.errors import EndpointError, ProjectError, ResourceError
+from roletune.inference.serve.refusal import Refusal
+from roletune.inference.serve.run import listen, rules_for
+from roletune.inference.serve.scripted import ScriptedEngine, scripted_app
+from roletune.verbs.serve import Upstream, open_characters, upstream_stage
+
+
+@pytest.fixture
+def mira(tmp_path):
+    folder = make_character(tmp_path / "Mira the Keeper")
+
+    async def session():
+        async with workbench(folder) as bench:
+            await pipeline.make(bench, "profile")
+
+    asyncio.run(session())
+    return folder
+
+
+def test_a_character_is_named_after_its_folder(mira):
+    assert list(open_characters([mira], trained=False)) == ["mira-the-keeper"]
+
+
+def test_what_can_not_be_served_says_what_to_do(mira, tmp_path):
+    with pytest.raises(ProjectError, match="rename one"):
+        open_characters([mira, mira], trained=False)
+    with pytest.raises(ProjectError, match="rename one"):
+        open_characters([make_character(tmp_path / "base")], trained=False)
+    with pytest.raises(ProjectError, match="roletune run"):
+        open_characters([mira])
+
+
+def test_a_living_person_is_served_with_consent_only(mira):
+    file = mira / "character.yaml"
+    text = file.read_text("utf-8") + "subject: living\n"
+    file.write_text(text, "utf-8")
+    with pytest.raises(ProjectError, match="consent"):
+        open_characters([mira], trained=False)
+    file.write_text(text + "consent: she agreed in writing, 2026-01-02\n", "utf-8")
+    assert open_characters([mira], trained=False)
+
+
+def test_beyond_this_machine_there_must_be_a_key():
+    for host in ("0.0.0.0", "192.168.1.2", "::", "myhost"):
+        with pytest.raises(ProjectError, match="ROLETUNE_API_KEY"):
+            rules_for(host, "", ())
+        assert rules_for(host, "sesame", ()).key == "sesame"
+    assert rules_for("::1", "", ()).hosts >= {"localhost", "::1"}
+
+
+def test_a_port_that_is_taken_is_told_at_once():
+    with listen("127.0.0.1", 0) as taken, pytest.raises(ResourceError, match="--port"):
+        listen("127.0.0.1", taken.getsockname()[1])
+
+
+def test_an_upstream_is_asked_for_the_adapter_it_has_and_else_for_its_base(mira):
+    projects = open_characters([mira], trained=False)
+
+    async def chosen(models):
+        with listening(scripted_app(ScriptedEngine(lambda _: "Yes.", models=models))) as url:
+            async with upstream_stage(projects, Upstream(f"{url}/v1"), SilentProgress()) as (cast, engine):
+                assert "AI character" in cast.performers["mira-the-keeper"].notices[0]
+                if "mira-the-keeper" in models:
+                    with pytest.raises(Refusal) as refusal:
+                        engine.adapter("mira-the-keeper", 0.5)
+                    assert "strength" in refusal.value.message
+                return engine.adapter("mira-the-keeper", 1.0), engine.adapter("base", 0.0)
+
+    with_adapter = asyncio.run(chosen(("mira-the-keeper", "llama")))
+    assert with_adapter == ({"model": "mira-the-keeper"}, {"model": "llama"})
+    assert asyncio.run(chosen(("llama",))) == ({"model": "llama"}, {"model": "llama"})
+    with pytest.raises(EndpointError, match="--upstream-model"):
+        asyncio.run(chosen(()))
+
+
+def test_snippets_for_clients_are_printed_without_starting_anything(mira, monkeypatch):
+    told = CliRunner().invoke(app, ["serve", str(mira), "--clients", "--port", "9000"]).output
+    for word in ("SillyTavern", "Open WebUI", "LibreChat", "llm (", "curl", "OpenAI(", "mira-the-keeper"):
+        assert word in told
+    assert "http://127.0.0.1:9000/v1" in told
+    monkeypatch.setenv("ROLETUNE_API_KEY", "sesame")
+    keyed = CliRunner().invoke(app, ["serve", str(mira), "--clients"]).output
+    assert "$ROLETUNE_API_KEY" in keyed
+    assert "sesame" not in keyed
