@@ -59,7 +59,7 @@ async def latency(client: Any, url: str, requests: int) -> float:
     times = []
     for _ in range(requests):
         started = time.perf_counter()
-        await one(client: Any, url, stream=False)
+        await one(client, url, stream=False)
         times.append(time.perf_counter() - started)
     return statistics.median(times)
 
@@ -67,7 +67,7 @@ async def latency(client: Any, url: str, requests: int) -> float:
 async def throughput(client: Any, url: str, streams: int) -> float:
     """Words a second of `streams` streams at once."""
     started = time.perf_counter()
-    await asyncio.gather(*(one(client: Any, url, stream=True) for _ in range(streams)))
+    await asyncio.gather(*(one(client, url, stream=True) for _ in range(streams)))
     return streams * WORDS / (time.perf_counter() - started)
 
 
@@ -77,12 +77,12 @@ async def measure(bare: str, facade: str, options: argparse.Namespace) -> None:
 
     async with DefaultAsyncHttpxClient(trust_env=False, timeout=120) as client:
         for url in (bare, facade):
-            await one(client: Any, url, stream=True)
+            await one(client, url, stream=True)
         slow, ratios = [], []
         for _ in range(options.rounds):
-            direct, through = [await latency(client: Any, url, options.requests) for url in (bare, facade)]
+            direct, through = [await latency(client, url, options.requests) for url in (bare, facade)]
             slow.append(1000 * (through - direct))
-            direct, through = [await throughput(client: Any, url, options.streams) for url in (bare, facade)]
+            direct, through = [await throughput(client, url, options.streams) for url in (bare, facade)]
             ratios.append(through / direct)
     print(f"added to a request: median {statistics.median(slow):.2f} ms of {sorted(round(x, 2) for x in slow)}")
     print(
