@@ -35,7 +35,7 @@ from roletune.synthesis.experiences import ExperienceSettings
 from roletune.synthesis.profile_fields import ProfileFieldSettings
 from roletune.synthesis.protective import ProtectiveSettings
 from roletune.synthesis.scenes import SceneSettings
-from roletune.training.recipe import Recipe, check_quantisation, load_recipe
+from roletune.training.recipe import Recipe, check_recipe, load_recipe
 
 SETTINGS_FILE = "character.yaml"
 DEFAULT_BASE = "smollm2-135m-instruct"  # comes in a package (models.weights)
@@ -62,6 +62,7 @@ class TrainSettings(Settings):
 
     recipe: str = Field(default="quick", description="name of a recipe, or path of one")
     overrides: dict[str, Any] = Field(default={}, description="single fields of the recipe that differ")
+    check_memory: bool = Field(default=True, description="refuse a training that clearly does not fit into memory")
 
 
 class CharacterFile(Settings):
@@ -222,7 +223,7 @@ class Project:
             if source.rttm and not (self.folder / source.rttm).is_file():
                 mistakes.append(f"sources.{number}.rttm: {self.folder / source.rttm} does not exist")
         try:
-            check_quantisation(self.recipe)
+            check_recipe(self.recipe)
         except (ProjectError, SourceError, TrainingError) as error:
             mistakes.append(f"train: {error}")
         try:

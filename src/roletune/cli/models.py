@@ -20,6 +20,7 @@ from roletune.engine.progress import RichProgress
 from roletune.errors import RoletuneError
 from roletune.models.cache import cache_dir, cache_note
 from roletune.models.weights import resolve
+from roletune.training.forecast import SCENES, TOKENS_OF_A_SCENE, Forecast, suggest
 from roletune.training.recipe import load_recipe, recipe_names
 
 PACKAGED = "smollm2-135m-instruct"
@@ -89,6 +90,7 @@ def _examine() -> dict[str, Any]:
         "base model": _base(),
         "memory": f"{psutil.virtual_memory().available / 1e9:.1f} GB free of {psutil.virtual_memory().total / 1e9:.1f}",
         "cache": f"{cache} ({shutil.disk_usage(_existing(cache)).free / 1e9:.1f} GB free) {cache_note()}".strip(),
+        "trains here": _trains_here(),
         "advice": _advice(),
     }
 
@@ -122,9 +124,27 @@ def _advice() -> str:
     missing = [extra for extra, package in (("train", "torch"), ("local", "xllamacpp")) if find_spec(package) is None]
     if missing:
         return f"pip install 'roletune[{','.join(missing)}]'"
-    if psutil.virtual_memory().total < 6e9:
-        return "recipe quick with micro_tokens: 512, since memory is short"
-    return "recipe quick: 135M parameters, a few minutes for a hundred scenes on two cores"
+    found = _forecasts()
+    if not found:
+        return "recipe quick with overrides {micro_tokens: 512, max_tokens: 512}, since memory is short"
+    largest = found[0].plan
+    return f"recipe {largest.recipe.name}; the largest base that suits this machine: {largest.base.name}"
+
+
+def _trains_here() -> dict[str, str] | str:
+    """Well-known bases that fit, with what they need."""
+    if find_spec("torch") is None:
+        return "unknown without torch"
+    found = _forecasts()
+    what = f"{SCENES} scenes of {TOKENS_OF_A_SCENE} tokens"
+    return {one.plan.base.name: f"{one}, {what}, recipe {one.plan.recipe.name}" for one in found} or "nothing fits"
+
+
+def _forecasts() -> list[Forecast]:
+    from roletune.models.device import free_memory, pick_device
+
+    device = pick_device()
+    return suggest(device, free_memory(device))
 
 
 def _existing(path: Path) -> Path:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from roletune.cli.cost import print_estimate
+from roletune.cli.plan import show_plan
 from roletune.cli.session import AsJson, Character, print_json, run_session
 from roletune.pipeline import STAGES, SUITES, make
 from roletune.workbench import Workbench
@@ -89,7 +90,19 @@ def _command(name: str) -> Callable[..., None]:
 
     if name in WRITING:
         return writing
-    return evaluating if name == "evaluate" else command
+
+    def training(
+        character: Character = Path(),
+        plan: Annotated[bool, typer.Option("--plan", help="Print how much memory it takes, and make nothing.")] = False,
+        again: Annotated[bool, typer.Option("--again", help="Train again, also what is finished.")] = False,
+        as_json: AsJson = False,
+    ) -> None:
+        if plan:
+            show_plan(character, as_json=as_json)
+        else:
+            _make(character, name, as_json=as_json, again=again)
+
+    return {"evaluate": evaluating, "train": training}.get(name, command)
 
 
 def _make(folder: Path, until: str, *, as_json: bool, again: bool, suites: Sequence[str] = ()) -> None:

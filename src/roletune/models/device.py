@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import os
 import platform
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import psutil
 
 from roletune.errors import MissingExtraError, ModelError
 
@@ -58,6 +61,22 @@ def pick_device(wanted: str = "auto") -> Device:
     if wanted in ("cuda", "mps"):
         raise ModelError(f"This machine has no {wanted} device that torch can use. Choose auto or cpu.")
     return _cpu(threads)
+
+
+def free_memory(device: Device) -> float | None:
+    """Bytes that a process may take there: what is free, and what this one has already; None if it can't be told."""
+    import torch
+
+    if device.name == "cuda":
+        return float(torch.cuda.mem_get_info()[0] + torch.cuda.memory_reserved())
+    if device.name == "mps":
+        return float(torch.mps.recommended_max_memory())
+    free = psutil.virtual_memory().available
+    with suppress(OSError, ValueError):  # no limit ("max"), or not in a container
+        group = Path("/sys/fs/cgroup")
+        limit, used = (int((group / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current"))
+        free = min(free, limit - used)
+    return float(free + psutil.Process().memory_info().rss)
 
 
 def _cpu(threads: int) -> Device:

@@ -133,8 +133,8 @@ def check_recipe(recipe: Recipe) -> None:
     """Raise TrainingError for what can't be followed here: better refused than silently trained in another way."""
     if recipe.method == "full":
         raise TrainingError(
-            f"The recipe '{recipe.name}' asks for method: full, and this version trains adapters only. Set method: lora "
-            f"(and a higher learning_rate than {recipe.learning_rate:g}: adapters want about ten times as much)."
+            f"The recipe '{recipe.name}' asks for method: full, and this version trains adapters only. Set method: "
+            f"lora (and a higher learning_rate than {recipe.learning_rate:g}: adapters want about ten times as much)."
         )
     if recipe.sharding != "none":
         raise TrainingError(
@@ -155,8 +155,3 @@ def check_recipe(recipe: Recipe) -> None:
             "installed. Install it (pip install bitsandbytes), or train unquantised: set quantisation: none, "
             "double_quantisation: false and optimizer: adamw."
         )
-
-
-def check_quantisation(recipe: Recipe) -> None:
-    """The earlier name of `check_recipe`."""
-    check_recipe(recipe)

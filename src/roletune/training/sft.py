@@ -19,14 +19,16 @@ from pydantic import ValidationError
 
 from roletune.engine.progress import Progress
 from roletune.engine.store import write_text
-from roletune.errors import TrainingError
-from roletune.models.device import Device, pick_device
+from roletune.errors import ModelError, TrainingError
+from roletune.models.architecture import from_folder
+from roletune.models.device import Device, free_memory, pick_device
 from roletune.records import Adapter, LossPoint, fingerprint
 from roletune.training import checkpoint
 from roletune.training.checkpoint import TrainingState
 from roletune.training.events import tensorboard
 from roletune.training.loop import Training
 from roletune.training.model import TrainableModel
+from roletune.training.plan import Place, check_memory, plan_memory
 from roletune.training.recipe import Recipe, check_recipe
 from roletune.training.sequences import TokenSequence, prepare
 
@@ -46,14 +48,16 @@ def train(
     run_dir: Path,
     progress: Progress,
     on_point: Callable[[LossPoint], None] | None = None,
+    memory_checked: bool = True,
 ) -> Adapter:
     """Train an adapter of the base in `base_folder` into `run_dir`, whose name is the run's id.
 
     `base_label` (a hub id) is what the adapter names as its base; `base_identity` and `data_hash` decide, with the
-    recipe, whether what is in `run_dir` is this training. `on_point` sees each point of the curve as it is made.
+    recipe, whether what is in `run_dir` is this training. `on_point` sees each point of the curve as it is made. What
+    clearly can't fit into memory is refused before any weight is loaded, if `memory_checked`.
 
     Raises DatasetError (nothing to learn, no validation), TrainingError (another training in `run_dir`, a loss that is
-    no number, a recipe this machine can't follow), ModelError (the base), ResourceError (disk).
+    no number, a recipe this machine can't follow), ModelError (the base), ResourceError (disk, memory).
     """
     key = fingerprint(recipe.settings, data_hash, base_identity, character)
     finished = finished_run(run_dir, key)
@@ -64,6 +68,8 @@ def train(
     learnt, statistics = prepare(train, recipe.max_tokens)
     held_out, _ = prepare(validation, recipe.max_tokens, "validation")
     device = _device(recipe)
+    if memory_checked:
+        _check_memory(base_folder, base_label, recipe, device, progress)
     model = TrainableModel.load(base_folder, recipe, device)
     training = _begin(model, recipe, learnt, held_out, run_dir, key)
     progress.say(
@@ -115,6 +121,17 @@ def _device(recipe: Recipe) -> Device:
         device = dataclasses.replace(device, dtype=recipe.dtype)
     device.activate()
     return device
+
+
+def _check_memory(folder: Path, label: str, recipe: Recipe, device: Device, progress: Progress) -> None:
+    """Tell or refuse what will not fit. A base whose sizes can't be told is tried."""
+    try:
+        base = from_folder(folder, label)
+    except ModelError:
+        return
+    warning = check_memory(plan_memory(base, recipe, Place(device.name, device.dtype, free_memory(device))))
+    if warning:
+        progress.say(warning)
 
 
 def _begin(

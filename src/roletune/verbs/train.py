@@ -46,6 +46,7 @@ async def make_adapter(bench: Workbench) -> str:
             recipe=recipe,
             run_dir=run_dir,
             progress=bench.progress,
+            memory_checked=project.character.train.check_memory,
         )
     _export_gguf(bench, run_dir)
     point_at(project.build, run_dir)
