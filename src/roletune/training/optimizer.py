@@ -1,0 +1,55 @@
+"""The optimizer of the masters: torch's fused AdamW, or bitsandbytes' paged one, whose state can leave a GPU's memory.
+
+Both are AdamW in 32 bits with betas 0.9 and 0.999; a checkpoint names the moments alike.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from roletune.training.recipe import Recipe
+
+_MOMENTS = {"adamw": ("exp_avg", "exp_avg_sq"), "paged_adamw_32bit": ("state1", "state2")}
+
+
+class MasterOptimizer:
+    """AdamW over one vector; its `moments` are what a checkpoint holds."""
+
+    def __init__(self, master: nn.Parameter, recipe: Recipe) -> None:
+        self._master, self._names = master, _MOMENTS[recipe.optimizer]
+        self._inner: Any = _inner(master, recipe)
+
+    def step(self, learning_rate: float) -> None:
+        """One update at this rate."""
+        for settings in self._inner.param_groups:
+            settings["lr"] = learning_rate
+        self._inner.step()
+
+    @property
+    def moments(self) -> dict[str, Tensor]:
+        """The running means of the gradient and of its square, after at least one step."""
+        state = self._inner.state[self._master]
+        return {name: state[own] for name, own in zip(_MOMENTS["adamw"], self._names, strict=True)}
+
+    def restore(self, step: int, moments: dict[str, Tensor]) -> None:
+        """Go on after `step` updates."""
+        if self._names == _MOMENTS["adamw"]:
+            self._inner.state[self._master] = {"step": torch.tensor(float(step)), **moments}
+            return
+        self._inner.init_state(self._inner.param_groups[0], self._master, 0, 0)
+        state = self._inner.state[self._master]
+        state["step"] = step
+        for name, own in zip(_MOMENTS["adamw"], self._names, strict=True):
+            state[own].copy_(moments[name])
+        self._inner.initialized = True
+
+
+def _inner(master: nn.Parameter, recipe: Recipe) -> Any:
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW([master], weight_decay=recipe.weight_decay, fused=True)
+    from bitsandbytes.optim import PagedAdamW32bit
+
+    return PagedAdamW32bit([master], weight_decay=recipe.weight_decay)

@@ -1,0 +1,253 @@
+"""How much memory a training will take at its peak, before any weight is loaded.
+
+Each part is a product that `how` writes out, so that the sum can be checked by hand. Two moments are compared: while
+the weights are loaded, and in the widest micro-batch of the training. What is predicted is resident memory: on the CPU
+that of the process, on a GPU that of the device. The formulas follow the code that computes (`lora`, `attention`,
+`gate`, `norm`, `loss`, and transformers' and PEFT's own where these do not apply); `benchmarks/memory.py` compares them
+with measured peaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from roletune.errors import ResourceError
+from roletune.models.architecture import WELL_KNOWN, Architecture
+from roletune.training.recipe import Recipe
+
+GB = 1e9
+# Python with torch, transformers, PEFT and TensorBoard, and the kernels that oneDNN compiles (1 MB for each shape).
+PROCESS = {"cpu": 0.65e9, "cuda": 0.7e9, "mps": 0.65e9}  # on a GPU: the context and cuBLAS's workspace
+SURE = 1.15  # a prediction may be so much too high: what exceeds the memory by more clearly does not fit
+TIGHT = 0.9  # of the memory: beyond it there is a warning
+_FAST_ATTENTION = frozenset({"llama", "mistral", "qwen2", "qwen3", "smollm3"})  # see `fast`
+_NF4 = 4 + 32 / 64  # bits a weight: 4, and a scale in fp32 for each block of 64
+_NF4_DOUBLE = 4 + 8 / 64 + 32 / (64 * 256)  # the scales in 8 bits, and a scale for each 256 of these
+_LOSS_ROWS = 128  # see `loss.CHUNK`
+_SUPERVISED = 0.5  # share of the tokens that carry loss, at most as a rule
+_BLOCK, _GRAIN = 256, 128  # see `segments`
+
+Phase = Literal["always", "loading", "training"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing that takes memory; `how` is the arithmetic behind `bytes`."""
+
+    name: str
+    bytes: float
+    how: str
+    phase: Phase = "always"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where is trained: a device's kind, the dtype of its products, and the bytes that are free there, if known."""
+
+    device: str
+    dtype: str
+    free: float | None = None
+
+    @property
+    def width(self) -> int:
+        """Bytes of a number."""
+        return 4 if self.dtype == "float32" else 2
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """The parts and their peak, for one base, recipe and place."""
+
+    base: Architecture
+    recipe: Recipe
+    place: Place
+    parts: tuple[Part, ...]
+
+    @property
+    def peak(self) -> float:
+        """Bytes at the worse of the two moments, as they are seen from outside."""
+        return max(self._sum("loading"), self.needed)
+
+    @property
+    def needed(self) -> float:
+        """Bytes that it can't do without: the pages of a file that is read are given back when memory is short."""
+        return self._sum("training")
+
+    @property
+    def verdict(self) -> Literal["fits", "tight", "does not fit", "unknown"]:
+        """Against what is free; unknown where that is not known."""
+        if self.place.free is None:
+            return "unknown"
+        if self.needed > SURE * self.place.free:
+            return "does not fit"
+        return "tight" if self.needed > TIGHT * self.place.free else "fits"
+
+    def _sum(self, phase: Phase) -> float:
+        return sum(part.bytes for part in self.parts if part.phase in ("always", phase))
+
+
+@dataclass(frozen=True)
+class Cure:
+    """A change that lowers what is needed, and how far."""
+
+    change: str
+    needed: float
+    fits: bool
+
+
+def plan_memory(base: Architecture, recipe: Recipe, place: Place) -> MemoryPlan:
+    """The plan of training `base` by `recipe` at `place`."""
+    parts = (*_weights(base, recipe, place), *_adapters(base, recipe, place), *_computing(base, recipe, place))
+    return MemoryPlan(base, recipe, place, (Part("process", PROCESS[place.device], "libraries and kernels"), *parts))
+
+
+def packed(base: Architecture, place: Place) -> bool:
+    """Whether attention and loss are the fast path's own (`fast.attention_for`)."""
+    return place.device == "cpu" and base.family in _FAST_ATTENTION
+
+
+def fused(base: Architecture, recipe: Recipe, place: Place) -> bool:
+    """Whether LoRA is, too (`lora.is_known`)."""
+    return packed(base, place) and recipe.quantisation == "none" and not recipe.gradient_checkpointing
+
+
+def adapter_weights(base: Architecture, recipe: Recipe) -> int:
+    """Weights of the adapters: rank * (in + out) for each adapted layer."""
+    wanted = recipe.target_modules
+    chosen = base.linears if wanted == "all-linear" else {n: s for n, s in base.linears.items() if n in wanted}
+    return base.layers * recipe.rank * sum(columns + rows for columns, rows in chosen.values())
+
+
+def widest_rows(recipe: Recipe) -> int:
+    """Rows of the widest micro-batch: a sequence longer than `micro_tokens` is one by itself."""
+    return -(-max(recipe.micro_tokens, recipe.max_tokens) // _GRAIN) * _GRAIN
+
+
+def cures(plan: MemoryPlan) -> list[Cure]:
+    """What lowers the need by more than 3 %, the least loss first, each by itself, then all of them together."""
+    found, together = [], {}
+    for change in _changes(plan.recipe):
+        other = plan_memory(plan.base, plan.recipe.model_copy(update=change), plan.place)
+        if other.needed < 0.97 * plan.needed:
+            found.append(_cure(", ".join(f"{name}: {_yaml(value)}" for name, value in change.items()), other))
+            together.update(change)
+    if len(found) > 1:
+        found.append(_cure("all of these", plan_memory(plan.base, plan.recipe.model_copy(update=together), plan.place)))
+    smaller = largest_that_fits(plan.recipe, plan.place, below=plan.base.weights)
+    return found if smaller is None else [*found, _cure(f"base: {smaller.base.name}", smaller)]
+
+
+def largest_that_fits(recipe: Recipe, place: Place, below: float = float("inf")) -> MemoryPlan | None:
+    """The plan of the largest well-known base with fewer weights than `below` that fits; None if none does."""
+    plans = (plan_memory(base, recipe, place) for base in WELL_KNOWN.values() if base.weights < 0.999 * below)
+    return max((plan for plan in plans if plan.verdict == "fits"), key=lambda plan: plan.base.weights, default=None)
+
+
+def _cure(change: str, plan: MemoryPlan) -> Cure:
+    return Cure(change, plan.needed, plan.verdict in ("fits", "tight"))
+
+
+def _changes(recipe: Recipe) -> Iterator[dict[str, object]]:
+    if recipe.micro_tokens > recipe.max_tokens:
+        yield {"micro_tokens": recipe.max_tokens}
+    if not recipe.gradient_checkpointing:
+        yield {"gradient_checkpointing": True}
+    if recipe.quantisation == "none":
+        yield {"quantisation": "nf4", "double_quantisation": True}
+    if recipe.rank > 16:
+        yield {"rank": 16}
+    if recipe.max_tokens > 512:
+        yield {"max_tokens": 512, "micro_tokens": min(recipe.micro_tokens, 512)}
+
+
+def _yaml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _weights(base: Architecture, recipe: Recipe, place: Place) -> Iterator[Part]:
+    millions = f"{base.linear_weights / 1e6:,.0f}M"
+    outside = f"{base.embedding_weights / 1e6:,.0f}M"
+    if recipe.quantisation == "nf4":
+        bits = _NF4_DOUBLE if recipe.double_quantisation else _NF4
+        yield Part("frozen weights", base.linear_weights * bits / 8, f"{millions} in blocks x {bits:.3f} bits (nf4)")
+        # PEFT brings what is not quantised to fp32.
+        yield Part("embedding and head", base.embedding_weights * 4, f"{outside} x 4 bytes")
+    else:
+        yield Part("frozen weights", base.linear_weights * place.width, f"{millions} in blocks x {place.width} bytes")
+        yield Part("embedding and head", base.embedding_weights * place.width, f"{outside} x {place.width} bytes")
+    if place.device == "cpu":
+        yield Part("file of the weights", base.weights * 2, "read in 16 bits, counted until it is closed", "loading")
+
+
+def _adapters(base: Architecture, recipe: Recipe, place: Place) -> Iterator[Part]:
+    count = adapter_weights(base, recipe)
+    millions = f"{count / 1e6:.2f}M"
+    yield Part("adapters: masters", count * 4, f"{millions} x 4 bytes (rank {recipe.rank})", "training")
+    yield Part("adapters: gradients", count * 4, f"{millions} x 4 bytes", "training")
+    yield Part("adapters: two moments", count * 8, f"{millions} x 2 x 4 bytes (AdamW)", "training")
+    if place.dtype != "float32":
+        yield Part("adapters: copy to compute with", count * 2, f"{millions} x 2 bytes", "training")
+
+
+def _computing(base: Architecture, recipe: Recipe, place: Place) -> Iterator[Part]:
+    rows, quick = widest_rows(recipe), fused(base, recipe, place)
+    layer = (_fast_layer if quick else _stock_layer)(base, recipe, place)
+    kind = "fast path" if quick else "stock path"
+    if recipe.gradient_checkpointing:
+        kept = base.layers * base.hidden * place.width
+        how = f"{rows:,} rows x {kept / 1e3:,.0f} kB (each layer's input)"
+        yield Part("activations kept", rows * kept, how, "training")
+        yield Part("one layer again", rows * layer, f"{rows:,} rows x {layer / 1e3:,.1f} kB ({kind})", "training")
+    else:
+        every = base.layers * layer
+        how = f"{rows:,} rows x {base.layers} layers x {layer / 1e3:,.1f} kB ({kind})"
+        yield Part("activations", rows * every, how, "training")
+    backward = 4 * base.inner * place.width
+    yield Part("backward of a layer", rows * backward, f"{rows:,} rows x {backward / 1e3:,.1f} kB", "training")
+    scored = _LOSS_ROWS if packed(base, place) else int(rows * _SUPERVISED)
+    # In the model's precision, in fp32, and the softmax of it.
+    wide = scored * base.vocabulary * (place.width + 8)
+    yield Part("logits", wide, f"{scored:,} rows x {base.vocabulary:,} words x {place.width + 8} bytes", "training")
+
+
+def _fast_layer(base: Architecture, recipe: Recipe, place: Place) -> float:
+    """Bytes that one row leaves in one layer: two norms and their inputs, q k v and what attention gives, gate, up,
+    their product, what the adapters make of each input, and the probabilities of attention.
+    """
+    queries, keys = base.heads * base.head_dim, base.kv_heads * base.head_dim
+    numbers = 4 * base.hidden + 2 * queries + 2 * keys + 3 * base.inner + 7 * recipe.rank
+    return place.width * (numbers + _probabilities(base, recipe))
+
+
+def _stock_layer(base: Architecture, recipe: Recipe, place: Place) -> float:
+    """The same with transformers' and PEFT's own: every adapted layer keeps its input after its own dropout, and the
+    mask of it; torch's attention keeps no probabilities, but keys and values for every head.
+    """
+    queries = base.heads * base.head_dim
+    plain = 4 * base.hidden + 4 * queries + 2 * base.inner + 7 * recipe.rank
+    plain += int(_probabilities(base, recipe)) if packed(base, place) else 0
+    dropped = 5 * base.hidden + queries + base.inner
+    return place.width * plain + (place.width + (1 if recipe.dropout else 0)) * dropped
+
+
+def _probabilities(base: Architecture, recipe: Recipe) -> float:
+    """Numbers that our attention keeps of a row: it sees half of a sequence, and its block behind the mask."""
+    return base.heads * (recipe.max_tokens + _BLOCK) / 2
+
+
+def check_memory(plan: MemoryPlan) -> str:
+    """A warning where it will be tight, empty where it fits or nobody knows. Raises ResourceError if it can't fit."""
+    if plan.verdict not in ("tight", "does not fit") or plan.place.free is None:
+        return ""
+    ways = "; ".join(f"{cure.change} ({cure.needed / GB:.1f} GB)" for cure in cures(plan)) or "none that a recipe knows"
+    told = (
+        f"Training {plan.base.name} by the recipe '{plan.recipe.name}' takes about {plan.needed / GB:.1f} GB, and "
+        f"{plan.place.free / GB:.1f} GB are free on this {plan.place.device}"
+    )
+    if plan.verdict == "tight":
+        return f"{told}: that is tight. What lowers it: {ways}"
+    raise ResourceError(
+        f"{told}. What lowers it: {ways}. See roletune train --plan; train.check_memory: false tries it all the same."
+    )
