@@ -11,7 +11,23 @@ import sys
 import typer
 
 from roletune import __version__
-from roletune.cli import arena, calibrate, character, export, import_, models, rolebench, runs, serve, show, stages, talk
+from roletune.cli import (
+    arena,
+    calibrate,
+    character,
+    cost,
+    export,
+    import_,
+    models,
+    review,
+    rolebench,
+    runs,
+    serve,
+    show,
+    stages,
+    talk,
+    trace,
+)
 from roletune.cli.session import fail
 from roletune.engine.threads import wait_as_suits
 from roletune.errors import RoletuneError
@@ -40,7 +56,23 @@ def _main(
     pass
 
 
-for module in (character, import_, stages, runs, show, talk, serve, arena, calibrate, export, models, rolebench):
+for module in (
+    character,
+    import_,
+    stages,
+    runs,
+    show,
+    review,
+    trace,
+    cost,
+    talk,
+    serve,
+    arena,
+    calibrate,
+    export,
+    models,
+    rolebench,
+):
     module.register(app)
 
 

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from roletune.cli.session import AsJson, Character, print_json
 from roletune.dataset.build import SPLITS
@@ -18,7 +17,6 @@ from roletune.engine.lock import project_lock
 from roletune.engine.manifest import Manifest
 from roletune.engine.store import write_text
 from roletune.errors import ProjectError
-from roletune.llm.ledger import Ledger
 from roletune.pipeline import STAGES
 from roletune.project import BUILT_IN_QUESTIONS, SETTINGS_FILE, Project
 from roletune.verbs.profile import read_materials, read_profile, read_sources
@@ -112,4 +110,3 @@ def clean(
     with project_lock(project.build):
         shutil.rmtree(project.build)
     typer.echo(f"Deleted {project.build}. What models answered is still in {project.journal}.")
-

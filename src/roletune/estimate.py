@@ -1,0 +1,161 @@
+"""What a run would ask of models, and what that would cost, told before anything is asked.
+
+It is the run itself, in a folder of its own that is thrown away, with models that count and do not answer. So it counts
+exactly what is not in the ledger yet. Two things are guesses: tokens (as many as this model's calls took until now, or
+by the number of letters; replies as long as they were, or as long as they may be), and what a stage would get from the
+one before it, where that is not made yet: then as much as was asked for. What is asked again is not foreseen.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from roletune.engine.manifest import Manifest
+from roletune.engine.progress import SilentProgress
+from roletune.engine.store import read_records, write_records
+from roletune.llm.counting import Asked, CountingModel
+from roletune.llm.ledger import Ledger
+from roletune.llm.model import ChatModel
+from roletune.pipeline import STAGES, make
+from roletune.project import Endpoint, Project
+from roletune.records import Provenance, Scene
+from roletune.workbench import Workbench
+
+ROLES = ("writer", "judge", "interviewer")
+LAST_WRITER = "protective"  # what comes after it trains and measures
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one stage would ask of one model.
+
+    `price` is None if it is not known; `most` is the price if every reply is as long as it may be. A model on this
+    machine costs nothing.
+    """
+
+    stage: str
+    model: str
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    most_completion_tokens: int
+    price: float | None
+    most: float | None
+    currency: str
+    local: bool
+
+
+@dataclass(frozen=True)
+class _DryProject(Project):
+    """A project whose products go elsewhere."""
+
+    scratch: Path
+
+    @property
+    def build(self) -> Path:
+        """A copy, to be thrown away."""
+        return self.scratch / "build"
+
+    @property
+    def journal(self) -> Path:
+        """A copy of the edits; the ledger is read where it is."""
+        return self.scratch / "journal"
+
+
+async def estimate(
+    project: Project, until: str = "report", models: dict[str, ChatModel] | None = None
+) -> list[Estimate]:
+    """What the stages up to `until` that write would ask. `models` stand in for those of a role, by what they are."""
+    names = list(STAGES)
+    last = min(names.index(until), names.index(LAST_WRITER))
+    rows: list[Estimate] = []
+    with TemporaryDirectory(prefix="roletune-") as folder, _ledger(project, Path(folder)) as ledger:
+        dry = _copy(project, Path(folder))
+        bench = Workbench(dry, SilentProgress(), ledger, Manifest(dry.build / "manifest.json"))
+        counting = _counting(bench, models or {})
+        bench.models.update(counting)
+        for name in names[: last + 1]:
+            await make(bench, name)
+            asked = {model.identity: (model, model.take()) for model in counting.values()}
+            rows += [_row(bench, name, model, taken) for model, taken in asked.values() if taken]
+            if name in _STAND_INS:
+                _STAND_INS[name](bench, sum(len(taken) for _, taken in asked.values()))
+    return rows
+
+
+def _ledger(project: Project, scratch: Path) -> Ledger:
+    path = project.journal / "ledger.sqlite"
+    return Ledger(path if path.is_file() else scratch / "ledger.sqlite")
+
+
+def _copy(project: Project, scratch: Path) -> _DryProject:
+    """The records as they are; adapters and suites are not needed."""
+    dry = _DryProject(project.folder, project.character, scratch)
+    dry.build.mkdir()
+    dry.journal.mkdir()
+    for path in [*project.build.glob("*.jsonl"), *project.build.glob("*.json"), *project.build.glob("*.md")]:
+        shutil.copy(path, dry.build / path.name)
+    if (made := project.build / ".made").is_dir():
+        shutil.copytree(made, dry.build / ".made")
+    if (edits := project.journal / "edits.jsonl").is_file():
+        shutil.copy(edits, dry.journal / "edits.jsonl")
+    return dry
+
+
+def _counting(bench: Workbench, models: dict[str, ChatModel]) -> dict[str, CountingModel]:
+    """A counting model for the writer and every role that is bound; one for roles that share a model."""
+    counting: dict[str, CountingModel] = {}
+    same: dict[str, CountingModel] = {}
+    for role in ROLES:
+        if role == "writer" or role in models or getattr(bench.project.character.models, role):
+            model = models.get(role) or bench.bound(role)
+            counting[role] = same.setdefault(model.identity, CountingModel(model.identity, model.name))
+    return counting
+
+
+def _row(bench: Workbench, stage: str, model: CountingModel, asked: list[Asked]) -> Estimate:
+    usual = bench.ledger.usual(model.identity, stage)
+    rate = usual.prompt_tokens_per_character
+    prompt = round(sum(one.characters * rate if rate else one.guess for one in asked))
+    most = sum(one.max_tokens for one in asked)
+    expected = most if usual.completion_tokens is None else min(most, round(usual.completion_tokens * len(asked)))
+    endpoint: Endpoint | None = bench.endpoints().get(model.identity)
+    price = endpoint.price if endpoint else None
+    return Estimate(
+        stage=stage,
+        model=model.name,
+        calls=len(asked),
+        prompt_tokens=prompt,
+        completion_tokens=expected,
+        most_completion_tokens=most,
+        price=price.of(prompt, expected) if price else None,
+        most=price.of(prompt, most) if price else None,
+        currency=price.currency if price else "",
+        local=endpoint is None,
+    )
+
+
+def _planned_scenes(bench: Workbench, calls: int) -> None:
+    """Stand-ins for the scenes that so many calls would bring: read as if somebody had added them by hand."""
+    settings, passages = bench.project.character.scenes, bench.profile.passages
+    path = bench.project.records("scenes")
+    known = read_records(path, Scene)
+    count = min(calls * settings.per_call, max(0, settings.count - len(known)))
+    planned = [
+        _planned_scene(number, passages[number % len(passages)].id, settings.max_words) for number in range(count)
+    ]
+    if planned:
+        write_records(path, [*known, *planned])
+
+
+def _planned_scene(number: int, passage: str, max_words: int) -> Scene:
+    words = " ".join(["word"] * (max_words // 2))
+    provenance = Provenance(source=f"passage:{passage}", passage=passage)
+    return Scene(id=f"planned-{number}", title=f"Planned {number}", background=words, provenance=provenance)
+
+
+_STAND_INS: dict[str, Callable[[Workbench, int], None]] = {"scenes": _planned_scenes}
