@@ -36,8 +36,9 @@ async def make_scenes(bench: Workbench) -> str:
     )
     chosen, rejected = select_scenes([scene for scenes in made for scene in scenes], known, names, settings)
     kept = bench.keep("scenes", [*told, *chosen], [*failed, *repeated, *rejected], Scene)
-    beside = f" and {len(told)} of the sources" if told else ""
-    return f"{len(kept) - len(told)} new scenes{beside} kept, {settings.count} asked for"
+    if told:
+        return f"{len(kept)} scenes kept, {len(told)} of them from the sources; {settings.count} asked for"
+    return f"{len(kept)} new scenes kept, {settings.count} asked for"
 
 
 STAGE = Stage(
