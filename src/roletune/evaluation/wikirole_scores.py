@@ -1,0 +1,174 @@
+"""WikiRoleEval's figures from its judgements, each with n, an interval and what stayed unscored.
+
+One rule for the votes of all three: their majority. For knowledge, a number, that is the median, which is the majority
+wherever there is one. Votes that can't be read are left out and counted; no vote left, or a tie, is unscored. Rejection
+is balanced accuracy, because declining nothing is right most of the time.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+
+from roletune.evaluation.bootstrap import Interval, Mean, bootstrap_mean, quantile, wilson
+from roletune.evaluation.wikirole import LETTERS, Judgement
+from roletune.evaluation.wikirole_files import WikiRole
+from roletune.records import Rate
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Declining as a classification; `positive` is a question that should be declined.
+
+    `balanced` is the mean of the share of those declined and of the others answered; `constant` is the plain accuracy
+    of never (or always) declining, whichever is better.
+    """
+
+    balanced: Interval | None
+    declined: Rate | None
+    over_refused: Rate | None
+    precision: Rate | None
+    accuracy: Rate | None
+    constant: float | None
+    unscored: int
+
+
+@dataclass(frozen=True)
+class Position:
+    """Votes for one letter, and how often the right candidate stood there."""
+
+    letter: str
+    voted: int
+    right: int
+
+
+@dataclass(frozen=True)
+class WikiRoleFigures:
+    """Identity by conversation, knowledge by question in scope (1 to 10), rejection by question."""
+
+    n_roles: int
+    identity: Rate | None
+    identity_unscored: int
+    knowledge: Mean | None
+    knowledge_unscored: int
+    rejection: Rejection
+    positions: tuple[Position, ...]
+    unread_votes: int
+    silent: int
+
+
+@dataclass(frozen=True)
+class WikiRoleReport:
+    """All together and by language; `by_role` has every role, scored or not; `warnings` are for the reader."""
+
+    figures: dict[str, WikiRoleFigures]
+    by_role: dict[str, WikiRoleFigures]
+    warnings: tuple[str, ...]
+
+
+def wikirole_report(
+    items: Sequence[WikiRole],
+    judgements: Sequence[Judgement],
+    *,
+    judge: str = "",
+    authors: Sequence[str] = (),
+    seed: int = 0,
+) -> WikiRoleReport:
+    """Figures of one contestant. `authors` are the models that wrote replies, questions or references."""
+    languages = sorted({item.language for item in items})
+    figures = {"all": _figures(items, judgements, seed)}
+    for language in languages:
+        figures[language] = _figures([item for item in items if item.language == language], judgements, seed)
+    by_role = {
+        item.role if _single(item, items) else f"{item.role} ({item.id})": _figures([item], judgements, seed)
+        for item in items
+    }
+    return WikiRoleReport(figures, by_role, tuple(_warnings(figures["all"], judge, authors)))
+
+
+def verdict(judgement: Judgement) -> float | None:
+    """What the votes say together; None is unscored."""
+    values = [vote.value for vote in judgement.votes if vote.value is not None]
+    if not values:
+        return None
+    if judgement.kind == "knowledge":
+        return float(median(values))
+    (best, count), *rest = Counter(values).most_common(2)
+    return None if rest and rest[0][1] == count else float(best)
+
+
+def _figures(items: Sequence[WikiRole], judgements: Sequence[Judgement], seed: int) -> WikiRoleFigures:
+    known = {item.id: item for item in items}
+    mine = [each for each in judgements if each.item in known]
+    verdicts = {
+        kind: [(known[each.item], each, verdict(each)) for each in mine if each.kind == kind]
+        for kind in ("identity", "knowledge", "rejection")
+    }
+    named = [value == item.right for item, _, value in verdicts["identity"] if value is not None]
+    known_well = [(item.role, value) for item, _, value in verdicts["knowledge"] if value is not None]
+    roles, grades = [role for role, _ in known_well], [value for _, value in known_well]
+    pairs = [
+        (not item.turns[each.turn or 0].in_scope, None if value is None else value == 1)
+        for item, each, value in verdicts["rejection"]
+    ]
+    votes = [vote for each in mine for vote in each.votes]
+    return WikiRoleFigures(
+        n_roles=len(known),
+        identity=wilson(sum(named), len(named)) if named else None,
+        identity_unscored=len(verdicts["identity"]) - len(named),
+        knowledge=bootstrap_mean(grades, roles, seed=seed) if grades else None,
+        knowledge_unscored=len(verdicts["knowledge"]) - len(grades),
+        rejection=_rejection(pairs, seed),
+        positions=tuple(
+            Position(letter, sum(v.letter == letter for v in votes), sum(v.right == letter for v in votes if v.letter))
+            for letter in LETTERS
+        ),
+        unread_votes=sum(vote.value is None for vote in votes),
+        silent=sum(each.silent for each in mine),
+    )
+
+
+def _rejection(pairs: Sequence[tuple[bool, bool | None]], seed: int) -> Rejection:
+    """`pairs`: whether a question should be declined, and whether it was (None: unscored)."""
+    scored = [(should, did) for should, did in pairs if did is not None]
+    outside = [did for should, did in scored if should]
+    inside = [did for should, did in scored if not should]
+    declining = sum(outside) + sum(inside)
+    right = sum(outside) + len(inside) - sum(inside)
+    return Rejection(
+        balanced=_balanced(outside, [not did for did in inside], seed) if outside and inside else None,
+        declined=wilson(sum(outside), len(outside)) if outside else None,
+        over_refused=wilson(sum(inside), len(inside)) if inside else None,
+        precision=wilson(sum(outside), declining) if declining else None,
+        accuracy=wilson(right, len(scored)) if scored else None,
+        constant=max(len(outside), len(inside)) / len(scored) if scored else None,
+        unscored=len(pairs) - len(scored),
+    )
+
+
+def _balanced(outside: Sequence[bool], inside: Sequence[bool], seed: int, resamples: int = 1000) -> Interval:
+    """The mean of two shares; each class is drawn anew by itself, so that no draw lacks one."""
+    generator = random.Random(seed)
+
+    def draw(right: Sequence[bool]) -> float:
+        return fmean(generator.choices(right, k=len(right)))
+
+    draws = sorted((draw(outside) + draw(inside)) / 2 for _ in range(resamples))
+    return Interval((fmean(outside) + fmean(inside)) / 2, quantile(draws, 0.025), quantile(draws, 0.975))
+
+
+def _warnings(figures: WikiRoleFigures, judge: str, authors: Sequence[str]) -> list[str]:
+    warnings = []
+    if judge and judge in authors:
+        warnings.append(f"{judge} judges what it wrote itself, or what was made of that. Ask another judge.")
+    unscored = figures.identity_unscored + figures.knowledge_unscored + figures.rejection.unscored
+    if unscored:
+        warnings.append(f"{unscored} judgements are unscored and in no mean; {figures.unread_votes} votes unreadable.")
+    return warnings
+
+
+def _single(item: WikiRole, items: Sequence[WikiRole]) -> bool:
+    return sum(other.role == item.role for other in items) == 1
