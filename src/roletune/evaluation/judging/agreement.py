@@ -1,7 +1,7 @@
 """How well two columns of scores agree: Pearson, Spearman, quadratically weighted kappa, and a bootstrap of means.
 
 Correlations are None where a column does not vary: a judge that always says 4 agrees with nobody and contradicts
-nobody. Plain arithmetic in our own code; the tests compare it with scipy and with values worked out by hand.
+nobody. Plain arithmetic in our own code; the tests compare it with scipy and with tables worked out by hand.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from roletune.records import Passage
 
 K1, B = 1.5, 0.75
 LONGEST = 1_500  # characters of one passage that a judge is shown
+_ENDING = re.compile(r"(?<=\w{3})(?:ing|ed|es|e|s)$")
 _WORD = re.compile(r"[^\W_\u2e80-\u9fff]+|[\u2e80-\u9fff]+")
 
 
@@ -54,11 +55,11 @@ class PassageIndex:
 
 
 def terms(text: str) -> list[str]:
-    """Words in lower case; of Chinese and Japanese every pair of neighbouring characters."""
+    """Words in lower case without plain English endings (drink, drinks, drinking); of Chinese pairs of characters."""
     found = []
     for word in _WORD.findall(text.casefold()):
         if word[0] < "\u2e80" or len(word) == 1:
-            found.append(word)
+            found.append(_ENDING.sub("", word))
         else:
             found += [word[place : place + 2] for place in range(len(word) - 1)]
     return found
