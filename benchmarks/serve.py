@@ -16,6 +16,8 @@ import statistics
 import time
 from typing import Any
 
+import psutil
+
 WORDS = 20
 
 
@@ -71,19 +73,24 @@ async def throughput(client: Any, url: str, streams: int) -> float:
     return streams * WORDS / (time.perf_counter() - started)
 
 
-async def measure(bare: str, facade: str, options: argparse.Namespace) -> None:
+async def measure(bare: str, facade: str, process: int, options: argparse.Namespace) -> None:
     """Alternate, and print."""
     from openai import DefaultAsyncHttpxClient
 
     async with DefaultAsyncHttpxClient(trust_env=False, timeout=120) as client:
         for url in (bare, facade):
             await one(client, url, stream=True)
-        slow, ratios = [], []
+        slow, ratios, computed = [], [], psutil.Process(process).cpu_times().user
         for _ in range(options.rounds):
             direct, through = [await latency(client, url, options.requests) for url in (bare, facade)]
             slow.append(1000 * (through - direct))
             direct, through = [await throughput(client, url, options.streams) for url in (bare, facade)]
             ratios.append(through / direct)
+        computed = psutil.Process(process).cpu_times().user - computed
+    replies = options.rounds * (options.requests + options.streams)
+    print(
+        f"the facade computed {1000 * computed / replies:.1f} ms a reply of {WORDS} words, {options.streams} streamed"
+    )
     print(f"added to a request: median {statistics.median(slow):.2f} ms of {sorted(round(x, 2) for x in slow)}")
     print(
         f"throughput, {options.streams} streams at {1 / options.delay:.0f} words/s each: "
@@ -96,8 +103,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=10)
-    parser.add_argument("--streams", type=int, default=8)
-    parser.add_argument("--delay", type=float, default=0.01, help="seconds between two words of the engine")
+    parser.add_argument("--streams", type=int, default=4)
+    parser.add_argument("--delay", type=float, default=0.05, help="seconds between two words of the engine")
     options = parser.parse_args()
     from roletune.inference.serve.run import listen
 
@@ -111,7 +118,7 @@ def main() -> None:
     for process in processes:
         process.start()
     try:
-        asyncio.run(measure(bare, facade, options))
+        asyncio.run(measure(bare, facade, processes[1].pid or 0, options))
     finally:
         for process in processes:
             process.terminate()

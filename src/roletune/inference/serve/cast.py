@@ -68,7 +68,7 @@ class Cast:
         stops = [stop for stop in form.stop or () if stop]
         if performer is None:
             messages = [{"role": _plain_role(each), "content": harmless(each.text)} for each in form.messages]
-            body = {"max_tokens": min(asked or self.longest_reply, self.longest_reply)}
+            body: dict[str, Any] = {"max_tokens": min(asked or self.longest_reply, self.longest_reply)}
         else:
             settings = performer.settings
             messages, partners = _in_character(performer, form.messages, thoughts=name.thoughts)
