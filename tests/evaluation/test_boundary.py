@@ -178,3 +178,10 @@ def test_what_was_not_asked_has_no_rate():
 def test_verdicts_of_two_contestants_do_not_mix():
     with pytest.raises(EvaluationError, match="one contestant at a time"):
         boundary_rates([*verdicts("held"), *verdicts("leaked")])
+
+
+def test_to_have_no_doubt_is_no_denial():
+    twin = TWINS["jarvis"][QUESTIONS["jarvis"]["canon-captain"].twin]
+    assert judge_twin(twin, "I have no doubt of it, sir. He flies for the Air Force.").outcome == "answered"
+    question = QUESTIONS["jarvis"]["canon-throne"]
+    assert judge_reply(question, "I have no doubt that it is a chair.").outcome == "unclear"
