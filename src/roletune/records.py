@@ -154,6 +154,10 @@ class Dialogue(Record):
     purpose: Purpose = "lived"
     category: str = Field(default="", description="of a protective dialogue: identity, canon, memory, ...")
     twin: str = Field(default="", description="of a clean twin: title of the protective scene it mirrors")
+    system: str = Field(default="", description="what the model is told, where that is not the persona prompt")
+    me: str = Field(default="", description="with `system`: whose lines are learnt, where that is not the character")
+    shown: tuple[Turn, ...] = Field(default=(), description="told before the turns, without loss; first to go if long")
+    notes: dict[str, str] = Field(default={}, description="what the method that made it noted, by name")
     split: Split
     provenance: Provenance
 
@@ -166,6 +170,7 @@ class PreferencePair(Record):
     context: tuple[Turn, ...] = Field(description="what was said before, oldest first")
     chosen: str
     rejected: str
+    notes: dict[str, str] = Field(default={}, description="what the method that made it noted, by name")
     origin: Origin
     split: Split
     provenance: Provenance
@@ -792,6 +797,7 @@ class Report(Record):
     evaluation: Evaluation
     boundary: BoundaryReport | None = Field(default=None, description="of this adapter, where the suite was run")
     interview: InterviewReport | None = Field(default=None, description="of this adapter, where the suite was run")
+    voice: VoiceReport | None = Field(default=None, description="of this adapter, where the suite was run")
     timings: Timings
     versions: dict[str, str]
     peak_memory_bytes: int

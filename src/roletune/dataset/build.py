@@ -29,9 +29,7 @@ def build_examples(
     built = Built([], [])
     for dialogue in dialogues:
         try:
-            example = compile_example(dialogue, persona, thoughts=thoughts)
-            if example is None:
-                raise RenderError(f"{persona.profile.name} does not speak in it")
+            example = _compiled(dialogue, persona, renderer, max_tokens, thoughts=thoughts)
             windows = split_windows(example, renderer, max_tokens)
             for window in windows:
                 renderer.render(window.messages)  # checks what a renderer guarantees
@@ -40,6 +38,17 @@ def build_examples(
             record = dialogue.model_dump(mode="json")
             built.rejections.append(Rejection(stage="dataset", reason="not rendered", detail=str(error), record=record))
     return built
+
+
+def _compiled(dialogue: Dialogue, persona: Persona, renderer: Renderer, max_tokens: int, *, thoughts: bool) -> Example:
+    """The dialogue as an example; of what is only shown before it, exchanges go from the first until it fits."""
+    example = compile_example(dialogue, persona, thoughts=thoughts)
+    if example is None:
+        raise RenderError(f"{dialogue.me or persona.profile.name} does not speak in it")
+    if dialogue.shown and renderer.count(example.messages) > max_tokens:
+        shorter = dialogue.model_copy(update={"shown": dialogue.shown[2:]})
+        return _compiled(shorter, persona, renderer, max_tokens, thoughts=thoughts)
+    return example
 
 
 def supervised_share(rendered: Sequence[Rendered]) -> float:

@@ -49,14 +49,16 @@ def spoken(turns: Iterable[Turn], profile: Profile, partners: Sequence[str]) -> 
 
 def compile_example(dialogue: Dialogue, persona: Persona, *, thoughts: bool = False) -> Example | None:
     """The dialogue as `persona`'s character lived it, or None if it never speaks in it."""
-    profile = persona.profile
+    profile = Profile(name=dialogue.me) if dialogue.me else persona.profile
     turns = perceived(dialogue.turns, profile, thoughts=thoughts)
     own = [i for i, turn in enumerate(turns) if profile.is_me(turn.speaker) and turn.kind == "speech"]
     if not own:
         return None
     turns = turns[: own[-1] + 1]
     partners = partners_of(turns, profile)
-    messages = (persona.message(dialogue.scene, partners), *spoken(turns, profile, partners))
+    shown = (message.model_copy(update={"loss": False}) for message in spoken(dialogue.shown, profile, partners))
+    told = Message(role="system", content=harmless(dialogue.system)) if dialogue.system else None
+    messages = (told or persona.message(dialogue.scene, partners), *shown, *spoken(turns, profile, partners))
     return Example(
         id=fingerprint(dialogue.id, [message.model_dump() for message in messages]),
         messages=messages,
