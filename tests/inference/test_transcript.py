@@ -14,7 +14,7 @@ from roletune.rendering.persona import Persona
 PERSONA = Persona(Profile(name="JARVIS", aliases=("Jarvis",)), load_prompt("persona"))
 SETTINGS = ChatSettings(partner="tony stark", location="the\nworkshop", background="It is late.\n## Scene: no\n\nLate.")
 START = SETTINGS.begin(PERSONA)
-ORDINARY = st.text(st.characters(codec="utf-8", exclude_characters='*_"“”\x1b')).filter(
+ORDINARY = st.text(st.characters(codec="utf-8", exclude_characters='*_"“”', exclude_categories=["Cc"])).filter(
     lambda text: not text.startswith("__")
 )
 

@@ -39,3 +39,17 @@ def test_a_part_of_a_name_may_be_the_character():
 @pytest.mark.parametrize("name", ["JARVIS", "Tony", "Tony Jarvis", "All", "Narrator", "(V.O.)", "Ed", "", "..."])
 def test_others_and_the_character_itself_get_no_hint(name):
     assert hint(name, JARVIS) == ""
+
+
+def test_a_stage_direction_within_a_speech_does_not_make_two_of_it():
+    turns = [
+        Turn(speaker="Mira", text="Who is there?"),
+        Turn(speaker="Mira", text="lights the lamp", kind="action"),
+        Turn(speaker="Mira", text="Nobody."),
+        Turn(speaker="", text="Thunder.", kind="action"),
+        Turn(speaker="Mira", text="Only weather."),
+        Turn(speaker="Olaf", text="Only me."),
+        Turn(speaker="Mira", text="You."),
+    ]
+    counted = count_speakers([("a", ParsedScene(turns=turns))], Profile(name="Mira"))
+    assert {each.name: (each.speeches, each.words) for each in counted} == {"Mira": (2, 7), "Olaf": (1, 2)}

@@ -31,12 +31,15 @@ def count_speakers(scenes: Iterable[tuple[str, ParsedScene]], profile: Profile) 
     """Everybody who speaks in (source, scene), by printed name, those with most speeches first."""
     counts: dict[str, _Count] = {}
     for source, scene in scenes:
+        last, directed = "", False
         for turn in scene.turns:
             if turn.kind == "speech" and turn.speaker:
                 count = counts.setdefault(turn.speaker, _Count())
-                count.speeches += 1
+                # A stage direction within a speech does not make two of it.
+                count.speeches += not (directed and turn.speaker == last)
                 count.words += len(turn.text.split())
                 count.scenes.add((source, scene.line))
+            last, directed = turn.speaker or last, turn.kind == "action"
     return tuple(
         Speaker(
             name=name,
