@@ -64,11 +64,11 @@ def test_the_published_chinese_number_comes_out():
 
 
 @real
-def test_the_chinese_split_is_of_known_roles():
+def test_the_shipped_chinese_split_shares_its_roles_and_seven_pairs():
     zh = DATA / "zh"
     audit = audit_splits(read_rows(zh / "role_specific.train.jsonl"), read_rows(zh / "role_specific.test.jsonl"))
     assert (audit.roles, len(audit.shared_roles)) == (5, 5)
-    assert audit.kind != "unseen roles"
+    assert (audit.pairs, audit.shared_pairs, audit.kind) == (239, 7, "leaking")
 
 
 def test_every_shape_of_a_row_is_read_and_what_is_none_is_named(tmp_path):

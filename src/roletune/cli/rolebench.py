@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -15,7 +15,7 @@ from rich.text import Text
 from roletune.cli.session import AsJson, print_json
 from roletune.engine.progress import RichProgress
 from roletune.evaluation.bootstrap import Mean
-from roletune.evaluation.rolebench import RoleBench, score_rolebench
+from roletune.evaluation.rolebench import Language, RoleBench, score_rolebench
 from roletune.evaluation.rolebench_files import RowFile, join, read_rows
 from roletune.evaluation.rolebench_splits import SplitAudit, audit_splits
 
@@ -43,7 +43,7 @@ def rolebench(
     audit = audit_splits(read_rows(train), wanted) if train else None
     progress = RichProgress(Console(stderr=True))
     joined = join(answers, wanted)
-    chosen = "zh" if language == "zh" else "en" if language == "en" else None
+    chosen = cast(Language, language) if language else None
     found = score_rolebench(joined, wanted.metric, chosen, seed=seed, progress=progress)
     notes = [*_notes(answers), *_notes(wanted)]
     if as_json:
@@ -55,8 +55,9 @@ def rolebench(
 def _tell(found: RoleBench, notes: list[str], audit: SplitAudit | None) -> None:
     console = Console()
     console.print(_table(found))
+    unit = "characters" if found.language == "zh" else "words"
     console.print(
-        f"{found.words.value:.1f} words an answer, {found.reference_words.value:.1f} a reference "
+        f"{found.words.value:.1f} {unit} an answer, {found.reference_words.value:.1f} a reference "
         f"(x {found.length_ratio:.2f}); {found.empty} empty, {found.unscored} without an answer; "
         f"intervals resample {found.drawn_by}",
         style="dim",
@@ -73,22 +74,32 @@ def _tell(found: RoleBench, notes: list[str], audit: SplitAudit | None) -> None:
 
 def _table(found: RoleBench) -> Table:
     title = f"RoleBench {found.metric}, {found.language}: {found.n:,} answers of {found.roles} roles"
-    table = Table(title=title, caption="with 95 % bootstrap intervals", box=SIMPLE_HEAD)
-    for column in ("", "recall", "change", "F1", "change"):
+    table = Table(
+        title=title,
+        caption="with 95 % bootstrap intervals; + and -: against the answers as they are",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for column in ("", "recall", "", "F1", ""):
         table.add_column(column, no_wrap=True)
     table.add_row("as they are", _figure(found.recall), "", _figure(found.f1), "", style="bold")
-    for kind, (recall, f1) in found.by_kind.items():
-        table.add_row(Text(f"{kind} {recall.n:,}"), _figure(recall), "", _figure(f1), "")
+    for kind, (of_kind, f1) in found.by_kind.items():
+        table.add_row(Text(f"{kind} {of_kind.n:,}"), _figure(of_kind), "", _figure(f1), "")
     table.add_section()
     rows = {"others' (floor)": found.floor, "padded with others'": found.padded, "cut to length": found.cut}
     for name, control in rows.items():
-        recall, f1 = control.recall_change.value, control.f1_change.value
-        table.add_row(name, _figure(control.recall), f"{recall:+.3f}", _figure(control.f1), f"{f1:+.3f}")
+        recall = (_figure(control.recall), _signed(control.recall_change))
+        table.add_row(name, *recall, _figure(control.f1), _signed(control.f1_change))
     return table
 
 
 def _figure(mean: Mean) -> str:
-    return f"{mean.value:.4f} ({mean.low:.3f}-{mean.high:.3f})"
+    """A mean with its interval; without leading zeros, so that the table fits on 80 columns."""
+    return f"{mean.value:.4f} ({mean.low:.3f}-{mean.high:.3f})".replace("(0.", "(.").replace("-0.", "-.")
+
+
+def _signed(change: Mean) -> str:
+    return f"{change.value:+.3f}".replace("0.", ".", 1)
 
 
 def _notes(file: RowFile) -> list[str]:

@@ -167,5 +167,5 @@ def _row(line: str) -> Row | None:
 
 def _texts(row: dict[str, Any], keys: Sequence[str]) -> Iterator[str]:
     """The texts under the first of `keys` that the row has, whether it is one or a list of them."""
-    value = next((row[key] for key in keys if key in row), [])
+    value: Any = next((row[key] for key in keys if key in row), [])
     yield from (text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str))

@@ -24,7 +24,7 @@ from roletune.evaluation.judging.fence import bounded, fence
 from roletune.evaluation.wikirole_files import WikiRole
 from roletune.llm.model import ChatModel
 from roletune.llm.request import ChatReply, ChatRequest, chat_messages
-from roletune.prompts import load_prompt
+from roletune.prompts import Prompt, load_prompt
 from roletune.records import Message
 
 Kind = Literal["identity", "knowledge", "rejection"]
@@ -85,6 +85,7 @@ class _Target:
     judgement: Judgement
     item: WikiRole
     replies: tuple[str | None, ...]
+    prompt: Prompt
     order: Callable[[int], list[int]] = field(default=lambda _: [])
 
 
@@ -96,7 +97,12 @@ async def judge_wikirole(
     Raises EvaluationError if an item has no replies or another number of them than turns; a bug of a judge's endpoint
     on one question is that vote's reason.
     """
-    targets = [target for item in items for target in _targets(item, _replies_to(item, replies), judging.seed)]
+    prompts = {
+        (kind, language): load_prompt(f"wikirole_{kind}", language, judging.prompts)
+        for kind in _READ
+        for language in {item.language for item in items}
+    }
+    targets = [target for item in items for target in _targets(item, _replies_to(item, replies), prompts, judging.seed)]
     work = [
         _Work(place, target.item, sample)
         for place, target in enumerate(targets)
@@ -129,25 +135,31 @@ def _replies_to(item: WikiRole, replies: Replies) -> tuple[str | None, ...]:
     return tuple(given)
 
 
-def _targets(item: WikiRole, replies: tuple[str | None, ...], seed: int) -> list[_Target]:
+def _targets(
+    item: WikiRole, replies: tuple[str | None, ...], prompts: Mapping[tuple[Kind, str], Prompt], seed: int
+) -> list[_Target]:
     """What is judged of one item. Answers to questions outside the role's world are not graded for knowledge."""
 
     def order(sample: int) -> list[int]:
         return random.Random(f"{seed}/{item.id}/{sample}").sample(range(len(item.candidates)), len(item.candidates))
 
     spoken = any(reply and reply.strip() for reply in replies)
-    found = [_Target(Judgement("identity", item.id, None, silent=not spoken), item, replies, order)]
+    whole = Judgement("identity", item.id, None, silent=not spoken)
+    found = [_Target(whole, item, replies, prompts["identity", item.language], order)]
     for number, turn in enumerate(item.turns):
         kinds: tuple[Kind, ...] = ("knowledge", "rejection") if turn.in_scope else ("rejection",)
         silent = not (replies[number] or "").strip()
-        found += [_Target(Judgement(kind, item.id, number, silent=silent), item, replies) for kind in kinds]
+        found += [
+            _Target(Judgement(kind, item.id, number, silent=silent), item, replies, prompts[kind, item.language])
+            for kind in kinds
+        ]
     return found
 
 
 async def _vote(target: _Target, sample: int, judge: ChatModel, judging: Judging) -> Vote:
     order = target.order(sample)
     kind, judged = target.judgement.kind, [reply for reply in target.replies if reply]
-    messages = _messages(target, order, judging.prompts)
+    messages = _messages(target, order)
 
     def request(attempt: int) -> ChatRequest:
         return ChatRequest(
@@ -172,14 +184,13 @@ def _placed(answered: Answered[int], order: list[int], right: int) -> Vote:
     return Vote(order[answered.value], answered.raw, letter=LETTERS[answered.value], right=there)
 
 
-def _messages(target: _Target, order: list[int], folder: Path | None) -> Sequence[Message]:
+def _messages(target: _Target, order: list[int]) -> Sequence[Message]:
     item, turn = target.item, target.judgement.turn
-    prompt = load_prompt(f"wikirole_{target.judgement.kind}", item.language, folder)
     numbers = range(len(item.turns)) if turn is None else [turn]
     talk = "\n\n".join(f"Q: {item.turns[n].question}\n{_says(target.replies[n])}" for n in numbers)
     candidates = [(LETTERS[place], bounded(item.candidates[index])) for place, index in enumerate(order)]
     evidence = fence(item.turns[turn].evidence) if turn is not None else ""
-    return prompt.messages(
+    return target.prompt.messages(
         role=bounded(item.role),
         summary=bounded(item.summary),
         talk=fence(talk),
