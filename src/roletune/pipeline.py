@@ -13,6 +13,7 @@ Suites are measured after `evaluate` by those who ask for them:
 
     boundary      questions out of its world, and innocent twins of them
     interview     questions and talks, scored by judges with evidence
+    voice         whether it sounds like the character, and what it copied
 
 A stage runs if what it is made from has changed, or what it made is gone. Replies that a model gave are in the ledger,
 so there is no resume code: running again is resuming.
@@ -38,6 +39,7 @@ from roletune.verbs import (
     report,
     scenes,
     train,
+    voice,
 )
 from roletune.verbs.stage import Stage
 from roletune.workbench import Workbench
@@ -46,7 +48,7 @@ STAGES: dict[str, Stage] = {
     verb.STAGE.name: verb.STAGE for verb in (profile, scenes, experiences, protective, dataset, train, evaluate, report)
 }
 
-SUITES: dict[str, Stage] = {suite.STAGE.name: suite.STAGE for suite in (boundary, interview)}
+SUITES: dict[str, Stage] = {suite.STAGE.name: suite.STAGE for suite in (boundary, interview, voice)}
 
 
 async def make(

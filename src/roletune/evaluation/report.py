@@ -24,6 +24,7 @@ from roletune.records import (
     Report,
     Timings,
     TrainingReport,
+    VoiceReport,
 )
 
 FEW_LINES, FEW_SCENES = 40, 10  # below, the interval itself is rough
@@ -93,6 +94,7 @@ def build_report(
     peak_memory_bytes: int,
     boundary: BoundaryReport | None = None,
     interview: InterviewReport | None = None,
+    voice: VoiceReport | None = None,
     lint: Sequence[Finding] = (),
     notices: Sequence[str] = (),
 ) -> Report:
@@ -109,6 +111,7 @@ def build_report(
         evaluation=evaluation,
         boundary=boundary,
         interview=interview,
+        voice=voice,
         timings=timings,
         versions=dict(versions),
         peak_memory_bytes=peak_memory_bytes,

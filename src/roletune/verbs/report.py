@@ -20,11 +20,12 @@ from roletune.records import (
     Interviews,
     Report,
     Timings,
+    VoiceReport,
 )
 from roletune.sources.licences import Restriction, restriction
 from roletune.sources.profile import parse_profile
 from roletune.sources.text import read_text
-from roletune.verbs import boundary, interview
+from roletune.verbs import boundary, interview, voice
 from roletune.verbs.contestants import adapter_hash
 from roletune.verbs.stage import Stage
 from roletune.workbench import Workbench
@@ -65,6 +66,7 @@ def collect(bench: Workbench) -> Report:
         versions={"python": platform.python_version(), **_versions()},
         boundary=_boundary(bench),
         interview=_interview(bench),
+        voice=_voice(bench),
         peak_memory_bytes=max(entry.peak_memory_bytes for entry in entries.values()),
         lint=read_records(project.records("lint"), Finding),
         notices=notices(bench),
@@ -86,6 +88,15 @@ def _interview(bench: Workbench) -> InterviewReport | None:
     if not path.is_file():
         return None
     found = Interviews.model_validate_json(path.read_text("utf-8")).report
+    return found if found.adapter == adapter_hash(bench) else None
+
+
+def _voice(bench: Workbench) -> VoiceReport | None:
+    """How the replies sound, if they are those of the adapter in use."""
+    path = bench.project.build / voice.FILE
+    if not path.is_file():
+        return None
+    found = VoiceReport.model_validate_json(path.read_text("utf-8"))
     return found if found.adapter == adapter_hash(bench) else None
 
 
@@ -128,5 +139,11 @@ STAGE = Stage(
     write_report,
     reads=("lint.jsonl", "dataset/statistics.json", "adapter/adapter.json", "evaluation.json"),
     writes=("report/report.html", "report/report.json", "report/report.md", "adapter/README.md"),
-    settings=lambda bench: (notices(bench), *_told_on_the_card(bench), _boundary(bench), _interview(bench)),
+    settings=lambda bench: (
+        notices(bench),
+        *_told_on_the_card(bench),
+        _boundary(bench),
+        _interview(bench),
+        _voice(bench),
+    ),
 )

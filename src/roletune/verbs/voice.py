@@ -1,0 +1,161 @@
+"""Suite `voice`: whether replies sound like the character, what they copied, and whose line the model finds likeliest.
+
+Nothing is asked anew: it reads the replies of `evaluation.json`, the character's authentic and written lines, what was
+trained on, and the held-out lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from roletune.engine.interrupt import stops_at_once
+from roletune.engine.store import read_records, write_json
+from roletune.errors import EvaluationError
+from roletune.evaluation.authenticity import Line, learn_voice, measure_voice, phrase_use, some_lines
+from roletune.evaluation.bootstrap import wilson
+from roletune.evaluation.identification import measure_identification
+from roletune.evaluation.memorisation import TrainingText, measure_copying
+from roletune.evaluation.replies import CONTESTANTS
+from roletune.evaluation.style import UNANSWERED, words
+from roletune.records import (
+    Contestant,
+    CopyReport,
+    Evaluation,
+    Example,
+    IdentificationReport,
+    Rate,
+    Reply,
+    VoiceClassifier,
+    VoiceReport,
+)
+from roletune.sources.catchphrases import find_catchphrases
+from roletune.verbs.contestants import adapter_hash
+from roletune.verbs.dataset import open_renderer
+from roletune.verbs.evaluate import load_with_adapter
+from roletune.verbs.stage import Stage
+from roletune.verbs.writing import read_dialogues_of
+from roletune.workbench import Workbench
+
+FILE = "suites/voice.json"
+LINES = 24  # held-out lines that are put among others': each costs a dozen short forward passes
+
+
+def identify(bench: Workbench) -> IdentificationReport | None:
+    """Which of several lines the model takes for the character's; None if no held-out line has others beside it."""
+    examples = read_records(bench.project.build / "dataset" / "test.jsonl", Example)
+    with stops_at_once():
+        model, device = load_with_adapter(bench)
+        try:
+            return measure_identification(
+                examples, open_renderer(bench), model, progress=bench.progress, device=device, most=LINES
+            )
+        except EvaluationError as error:
+            bench.progress.say(str(error))
+            return None
+
+
+async def measure(bench: Workbench, identified: Callable[[Workbench], IdentificationReport | None] = identify) -> str:
+    """Measure and write `suites/voice.json`."""
+    build = bench.project.build
+    evaluation = Evaluation.model_validate_json((build / "evaluation.json").read_text("utf-8"))
+    said = {name: _answered(evaluation.replies, name) for name in CONTESTANTS}
+    lines, phrases = _lines(bench), _phrases(bench)
+    classifier, taken = _voice(bench, lines, said)
+    training = TrainingText(_learnt(read_records(build / "dataset" / "train.jsonl", Example)))
+    own = {"authentic": [line.text for line in lines if line.own]}
+    report = VoiceReport(
+        adapter=adapter_hash(bench),
+        classifier=classifier,
+        taken=taken,
+        phrases=phrases,
+        phrase_use={name: rate for name, texts in {**own, **said}.items() if (rate := phrase_use(texts, phrases))},
+        copying={name: _copying(bench, texts, training) for name, texts in said.items()},
+        identification=identified(bench),
+    )
+    write_json(build / FILE, report)
+    return _sentence(report)
+
+
+def _voice(
+    bench: Workbench, lines: Sequence[Line], said: Mapping[Contestant, Sequence[str]]
+) -> tuple[VoiceClassifier | None, dict[Contestant, Rate]]:
+    """How well the voice is told apart, and the replies that are taken for it."""
+    names = {bench.profile.name, *bench.profile.aliases, *_speakers(bench)}
+    classifier = measure_voice(lines, names)
+    if classifier is None:
+        return None, {}
+    voice = learn_voice(some_lines(lines), names)
+    return classifier, {
+        name: wilson(int((voice.scores(texts) > 0).sum()), len(texts)) for name, texts in said.items() if texts
+    }
+
+
+def _lines(bench: Workbench) -> list[Line]:
+    """What is said in scenes that no model wrote."""
+    return [
+        Line(turn.text, dialogue.id, bench.profile.is_me(turn.speaker))
+        for dialogue in read_dialogues_of(bench, "dialogues")
+        if dialogue.origin != "generated"
+        for turn in dialogue.turns
+        if turn.kind == "speech"
+    ]
+
+
+def _speakers(bench: Workbench) -> set[str]:
+    """The names of those who speak, whole and in parts: "Tony Stark" is called Tony."""
+    speakers = {turn.speaker for one in read_dialogues_of(bench, "dialogues") for turn in one.turns if turn.speaker}
+    return speakers | {part for name in speakers for part in name.split() if len(part) > 2}
+
+
+def _phrases(bench: Workbench) -> tuple[str, ...]:
+    """Those of the profile; without any, what is found in the train split."""
+    if bench.profile.catchphrases:
+        return bench.profile.catchphrases
+    train = [dialogue for dialogue in read_dialogues_of(bench, "dialogues") if dialogue.split == "train"]
+    return tuple(phrase.text for phrase in find_catchphrases(train, bench.profile))
+
+
+def _learnt(examples: Sequence[Example]) -> list[str]:
+    return [message.content for example in examples for message in example.messages if message.loss]
+
+
+def _answered(replies: Sequence[Reply], contestant: Contestant) -> list[str]:
+    """The replies that came and have a word in them."""
+    return [
+        text
+        for reply in replies
+        if all(finding.check != UNANSWERED for finding in reply.findings.get(contestant, ()))
+        and words(text := getattr(reply, contestant))
+    ]
+
+
+def _copying(bench: Workbench, texts: Sequence[str], training: TrainingText) -> CopyReport:
+    return measure_copying(texts, training, resamples=bench.project.character.evaluate.resamples)
+
+
+def _sentence(report: VoiceReport) -> str:
+    parts = [f"{name} {rate.count} of {rate.n}" for name, rate in report.taken.items()]
+    told = f"taken for the character: {', '.join(parts)}" if parts else "too few lines to tell the voice apart"
+    copied = report.copying["adapter"].copied
+    told += f"; {copied.value:.0%} of the adapter's words in runs from training rows" if copied else ""
+    if found := report.identification:
+        rate = found.per_token["adapter"]
+        told += f"; the adapter picks the real line {rate.count} of {rate.n} times (chance {found.chance:.0%})"
+    return told
+
+
+STAGE = Stage(
+    "voice",
+    "tell whether replies sound like the character, what they copied, and whose line the model prefers",
+    measure,
+    reads=(
+        "profile.jsonl",
+        "dialogues.jsonl",
+        "dataset/train.jsonl",
+        "dataset/test.jsonl",
+        "evaluation.json",
+        "adapter/adapter_model.safetensors",
+    ),
+    writes=(FILE,),
+    settings=lambda bench: (bench.project.character.evaluate.resamples, LINES, bench.base.identity()),
+)
