@@ -10,7 +10,7 @@ from tests.character import make_character
 from roletune import pipeline
 from roletune.engine.progress import SilentProgress
 from roletune.engine.store import write_records, write_text
-from roletune.errors import EndpointError, EvaluationError, ProjectError
+from roletune.errors import BudgetError, EndpointError, EvaluationError, ProjectError, RefusedError
 from roletune.evaluation.judging.human import human_sheet
 from roletune.llm.scripted import ScriptedModel
 from roletune.project import Project
@@ -21,6 +21,7 @@ from roletune.verbs.report import _interview
 from roletune.workbench import open_workbench
 
 QUESTIONS = "".join(f"- {{id: q{k}, topic: topic {k % 2}, text: 'What is herring {k}?'}}\n" for k in range(7))
+SCORED = '{"steps": ["It says so."], "score": 4}'
 GOOD, BAD = "A fish, dear, and winded tea.", "As an assistant, I can help with many things today."
 
 
@@ -178,8 +179,28 @@ def test_a_judge_that_is_gone_stops_the_suite_and_what_it_said_is_remembered(fol
     assert 0 < int(re.search(r"(\d+) of them remembered", told)[1]) < 108
 
 
+def test_a_call_that_is_refused_is_unscored_and_the_others_count(folder):
+    def refuses(request):
+        asked = request.messages[-1]["content"]
+        return RefusedError("content filter") if "herring 3" in asked and "the score" in asked else SCORED
+
+    hold(folder, **contestants(), judge=ScriptedModel(refuses, name="sage", identity="coy sage"))
+    rows = [row for row in found(folder).report.scores if row.form == "single"]
+    assert {(row.n, row.unscored) for row in rows} == {(6, 1)}
+    scores = [score for item in found(folder).items if item.question == "q3" for score in item.scores]
+    assert {score.reason for score in scores} == {"content filter"}
+
+
+def test_a_budget_that_is_spent_stops_the_talks_and_the_judges(folder):
+    broke = ScriptedModel(lambda _: BudgetError("spent"), name="broke", identity="broke")
+    with pytest.raises(BudgetError):
+        hold(folder, **{**contestants(), "interviewer": broke}, judge=judge())
+    with pytest.raises(BudgetError):
+        hold(folder, **contestants(), judge=broke)
+
+
 def test_a_talk_that_breaks_off_is_counted_and_in_no_mean(folder):
-    models = {**contestants(), "interviewer": ScriptedModel(lambda _: EndpointError("nobody"), identity="gone")}
+    models = {**contestants(), "interviewer": ScriptedModel(lambda _: RefusedError("not that"), identity="coy")}
     hold(folder, **models, judge=judge())
     report = found(folder).report
     assert report.failed == {"base_prompt": 2, "adapter": 2}

@@ -33,7 +33,7 @@ from roletune.records import (
     Question,
 )
 from roletune.verbs.contestants import adapter_hash, contenders, sampling
-from roletune.verbs.judges import HOW_TO_BIND, concurrency, interviewer, judges
+from roletune.verbs.judges import HOW_TO_BIND, concurrency, interviewer, judges, price
 from roletune.verbs.stage import Stage
 from roletune.workbench import Workbench
 
@@ -117,6 +117,9 @@ async def _talks(bench: Workbench, asked: Mapping[Contestant, Contender]) -> lis
     pairs = [(name, question) for name in asked for question in chosen]
     with bench.progress.task("interview: talks", len(pairs), "talks") as task:
         outcomes = await run(pairs, hold, concurrency=2, on_done=lambda _: task.advance(1))
+    for outcome in outcomes:
+        if outcome.error:  # the endpoint is gone, or the budget spent: what was said is remembered
+            raise outcome.error
     return [outcome.value for outcome in outcomes if outcome.value is not None]
 
 
@@ -127,9 +130,11 @@ async def _judged(
     desk = _desk(bench)
     calls = plan(desk, items, list(panel), pairs=settings.pairs, flaws=settings.flaws)
     estimate = cost(calls, panel, lambda key: bench.ledger.get(key) is not None)
+    most = price(bench, estimate.spent)
     bench.progress.say(
         f"judges {', '.join(panel)}: {estimate.calls:,} calls, {estimate.remembered:,} of them remembered; the others "
         f"take about {estimate.tokens_in:,} tokens in and at most {estimate.tokens_out:,} out"
+        + (f": {most} at most" if most else "")
     )
     refuse_too_many(estimate, settings.max_calls)
     answers = await ask_judges(

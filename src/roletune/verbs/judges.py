@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from roletune.errors import ProjectError
-from roletune.llm.client import OpenAIChatModel
 from roletune.llm.ledger import RememberedModel
 from roletune.llm.model import ChatModel
 from roletune.project import Endpoint
@@ -22,7 +23,7 @@ def judges(bench: Workbench, stage: str) -> dict[str, ChatModel]:
     one name, since their verdicts could not be told apart.
     """
     standing_in = [model for role, model in bench.models.items() if role.startswith(ROLE)]
-    models = standing_in or [_open(endpoint) for endpoint in _endpoints(bench)]
+    models = standing_in or [bench.behind(endpoint) for endpoint in _endpoints(bench)]
     names = [model.name for model in models]
     if len(set(names)) < len(names):
         raise ProjectError("models.judges: two judges are the same model. Every judge needs another one.")
@@ -41,10 +42,18 @@ def concurrency(bench: Workbench) -> int:
     return min((endpoint.concurrency for endpoint in _endpoints(bench)), default=bench.concurrency(ROLE))
 
 
+def price(bench: Workbench, spent: Mapping[str, tuple[int, int]]) -> str:
+    """What so many tokens in and out, by judge, cost: `1.20 USD`; empty where a judge has no price."""
+    prices = {endpoint.model: endpoint.price for endpoint in _endpoints(bench)}
+    sums: dict[str, float] = {}
+    for judge, tokens in spent.items():
+        asked = prices.get(judge)
+        if asked is None:
+            return ""
+        sums[asked.currency] = sums.get(asked.currency, 0.0) + asked.of(*tokens)
+    return ", ".join(f"{amount:.2f} {currency}" for currency, amount in sums.items())
+
+
 def _endpoints(bench: Workbench) -> list[Endpoint]:
     bound = bench.project.character.models
     return [endpoint for endpoint in (bound.judge, *bound.judges) if endpoint]
-
-
-def _open(endpoint: Endpoint) -> ChatModel:
-    return OpenAIChatModel(endpoint.url, endpoint.model, api_key_env=endpoint.key, concurrency=endpoint.concurrency)

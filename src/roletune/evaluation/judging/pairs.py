@@ -46,7 +46,7 @@ def ask_better(desk: Desk, first: InterviewItem, second: InterviewItem) -> Ask[B
         better = found["better"]
         if better not in _SWAPPED:
             raise ReplyError("the decision is none of first, second, tie", reply.text)
-        return better  # type: ignore[no-any-return]
+        return better
 
     return Ask(lambda attempt: desk.request("judge_pair", attempt, SCHEMA, **values), read)
 

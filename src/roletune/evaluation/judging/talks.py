@@ -1,7 +1,7 @@
 """Interviews of several rounds: an interviewer model asks on, every contestant gets the same first question.
 
 The interviewer sees what was said fenced, and its question is bounded and one paragraph. A talk that breaks off
-(somebody can't be reached, or says nothing) is kept with the reason and is in no mean.
+(somebody says nothing, or an endpoint refuses to answer) is kept with the reason and is in no mean.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from roletune.errors import ReplyError, RoletuneError
+from roletune.errors import RefusedError, ReplyError
 from roletune.evaluation.judging.fence import bounded, fence
 from roletune.evaluation.judging.rubrics import shown_turns
 from roletune.evaluation.replies import Contender, Sampling
@@ -80,7 +80,7 @@ async def talk(
                 asked = await interviewer.ask(question.text, turns)
             reply = await _reply(question, contender, [*turns, InterviewTurn(question=asked, reply="")], sampling)
             turns.append(InterviewTurn(question=asked, reply=reply))
-    except RoletuneError as error:
+    except (ReplyError, RefusedError) as error:
         failed = str(error)
     return InterviewItem(
         id=item_id("multi", question.id, contestant, adapter),

@@ -2,28 +2,27 @@
 
 A plan is a list of calls with their requests, so its cost is known before the first one: how many are remembered
 already, and how many tokens the others take (estimated by characters: four to a token, one where words are unspaced).
-A call that gets no answer is unscored with the error; if more than a fifth of a judge's calls get none, its endpoint is
-taken to be gone and the first error is raised: what was answered is in the ledger, and the next run goes on from there.
+A call that the endpoint refuses for its content or length is unscored with the error. Any other error (the endpoint is
+gone, the budget is spent) is raised once the others are done: they are in the ledger, and the next run goes on there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from typing import Any, Literal, NamedTuple, cast
 
 from roletune.engine.progress import Progress
 from roletune.engine.runner import Outcome, run
-from roletune.errors import EvaluationError
+from roletune.errors import EvaluationError, RefusedError
 from roletune.evaluation.judging.answers import Answered, Ask, ask_judge
 from roletune.evaluation.judging.flaws import ask_flaws
 from roletune.evaluation.judging.pairs import Better, ask_better, both_orders
 from roletune.evaluation.judging.rubrics import DIMENSIONS_OF, Desk, ask_score
 from roletune.llm.model import ChatModel
 from roletune.records import Dimension, Flaw, InterviewItem, JudgeScore, PairVerdict
-
-GONE = 0.2
 
 
 class Place(NamedTuple):
@@ -49,8 +48,17 @@ class Cost:
 
     calls: int
     remembered: int
-    tokens_in: int
-    tokens_out: int
+    spent: Mapping[str, tuple[int, int]]  # tokens in and out, by judge
+
+    @property
+    def tokens_in(self) -> int:
+        """Tokens of all prompts."""
+        return sum(tokens for tokens, _ in self.spent.values())
+
+    @property
+    def tokens_out(self) -> int:
+        """Tokens of all answers, if each is as long as it may be."""
+        return sum(tokens for _, tokens in self.spent.values())
 
 
 Answers = Mapping[tuple[str, Place], Answered[Any]]
@@ -63,15 +71,18 @@ def plan(desk: Desk, items: Sequence[InterviewItem], judges: Sequence[str], *, p
     asks: list[tuple[Place, Callable[[str], Ask[Any]]]] = []
     for item in held:
         for dimension in DIMENSIONS_OF[item.form]:
-            score = ask_score(desk, item, dimension)
-            asks.append((Place("score", item.id, dimension=dimension), lambda _, score=score: score))
+            asks.append((Place("score", item.id, dimension=dimension), _same(ask_score(desk, item, dimension))))
         if flaws:
-            asks.append((Place("flaws", item.id), lambda judge, item=item: ask_flaws(desk, item, judge)))
+            asks.append((Place("flaws", item.id), partial(ask_flaws, desk, item)))
     for a, b in compared(held) if pairs else ():
         for first, second in ((a, b), (b, a)):
-            better = ask_better(desk, first, second)
-            asks.append((Place("pair", first.id, second.id), lambda _, better=better: better))
+            asks.append((Place("pair", first.id, second.id), _same(ask_better(desk, first, second))))
     return [Call(judge, place, make(judge)) for judge in judges for place, make in asks]
+
+
+def _same(ask: Ask[Any]) -> Callable[[str], Ask[Any]]:
+    """What every judge is asked alike."""
+    return lambda _: ask
 
 
 def compared(items: Sequence[InterviewItem]) -> list[tuple[InterviewItem, InterviewItem]]:
@@ -90,14 +101,17 @@ def compared(items: Sequence[InterviewItem]) -> list[tuple[InterviewItem, Interv
 
 def cost(calls: Sequence[Call], judges: Mapping[str, ChatModel], remembered: Callable[[str], bool]) -> Cost:
     """What the calls take; `remembered` tells whether the ledger has the answer to a key."""
-    requests = [(judges[call.judge].identity, call.ask.request(0)) for call in calls]
-    new = [request for identity, request in requests if not remembered(request.key(identity))]
-    return Cost(
-        calls=len(calls),
-        remembered=len(calls) - len(new),
-        tokens_in=sum(_tokens(message["content"]) for request in new for message in request.messages),
-        tokens_out=sum(request.max_tokens for request in new),
-    )
+    spent = dict.fromkeys(judges, (0, 0))
+    known = 0
+    for call in calls:
+        request = call.ask.request(0)
+        if remembered(request.key(judges[call.judge].identity)):
+            known += 1
+            continue
+        asked = sum(_tokens(message["content"]) for message in request.messages)
+        before = spent[call.judge]
+        spent[call.judge] = (before[0] + asked, before[1] + request.max_tokens)
+    return Cost(len(calls), known, spent)
 
 
 def refuse_too_many(estimate: Cost, most: int) -> None:
@@ -112,7 +126,7 @@ def refuse_too_many(estimate: Cost, most: int) -> None:
 async def ask_judges(
     calls: Sequence[Call], judges: Mapping[str, ChatModel], *, attempts: int, concurrency: int, progress: Progress
 ) -> dict[tuple[str, Place], Answered[Any]]:
-    """Every call, asked. Raises the first error of a judge that more than a fifth of its calls got no answer from."""
+    """Every call, asked. Raises the first error that is not the refusal of one call."""
 
     async def ask(call: Call) -> Answered[Any]:
         return await ask_judge(judges[call.judge], call.ask, attempts)
@@ -121,8 +135,7 @@ async def ask_judges(
         outcomes = await run(
             calls, ask, concurrency=concurrency, on_done=lambda done: task.advance(1, note=done.item.judge)
         )
-    for judge in judges:
-        _refuse_gone([outcome for outcome in outcomes if outcome.item.judge == judge])
+    _refuse_gone(outcomes)
     return {
         (outcome.item.judge, outcome.item.place): outcome.value or Answered(None, (), str(outcome.error))
         for outcome in outcomes
@@ -172,9 +185,9 @@ def _score(judge: str, dimension: Dimension, answered: Answered[Any], evidence: 
 
 
 def _refuse_gone(outcomes: Sequence[Outcome[Call, Answered[Any]]]) -> None:
-    errors = [outcome.error for outcome in outcomes if outcome.error]
-    if errors and len(errors) > GONE * len(outcomes):
-        raise errors[0]
+    for outcome in outcomes:
+        if outcome.error and not isinstance(outcome.error, RefusedError):
+            raise outcome.error
 
 
 def _tokens(text: str) -> int:

@@ -1,0 +1,65 @@
+"""The section on interviews, in HTML and in Markdown: escaped, and plain about what is not known."""
+
+import pytest
+from tests.evaluation.invented import report
+
+from roletune.evaluation.judging.calibration import calibrate
+from roletune.evaluation.judging.summary import summarise
+from roletune.evaluation.report_html import render_html
+from roletune.evaluation.report_markdown import render_markdown
+from roletune.records import Flaw
+
+from .test_calibration import judged, pair, people
+
+HOSTILE = "<script>sage</script> | `x`"
+
+
+def page_of(score, judges=("sage",), calibrated=True):
+    found = judged(score, pairs=[pair(k, "first", "first") for k in range(8)])
+    flaw = Flaw(judge="sage", kind="voice", quote="word word", why=".", found=True)
+    items = [item.model_copy(update={"flaws": (flaw,), "question": str(k // 2)}) for k, item in enumerate(found.items)]
+    summary = summarise(
+        items,
+        found.pairs,
+        adapter="",
+        judges=judges,
+        calibration=calibrate(found, people(), resamples=100) if calibrated else None,
+        resamples=100,
+    )
+    if judges:
+        summary = summary.model_copy(update={"judges": (HOSTILE,)})
+    made = report().model_copy(update={"interview": summary})
+    return render_html(made), render_markdown(made)
+
+
+def test_scores_differences_flaws_order_and_calibration_are_shown():
+    html, markdown = page_of(lambda k, human, n: human)
+    for said in (
+        "people agree with the judge",
+        "in 24 of 24",
+        "The order decided 8 of 8 pairs",
+        "nothing is ranked by them",
+        "sage has a bias: position 1.00",
+    ):
+        assert said in html
+    assert "<script>sage" not in html
+    assert "| values, single questions | adapter |" in markdown
+    assert "<script>" not in markdown
+
+
+@pytest.mark.parametrize(
+    ("score", "calibrated", "said"),
+    [
+        (lambda k, human, n: 4, True, "the judge is no better than a constant: not ranked"),
+        (lambda k, human, n: human, False, "no human scores: not ranked"),
+        (lambda k, human, n: None, False, "unscored"),
+    ],
+)
+def test_a_judge_that_can_t_be_believed_ranks_nobody(score, calibrated, said):
+    assert all(said in page for page in page_of(score, calibrated=calibrated))
+
+
+def test_what_was_not_judged_says_so():
+    html, markdown = page_of(lambda k, human, n: None, judges=(), calibrated=False)
+    assert "nobody has judged them yet" in html
+    assert "not judged yet" in markdown
