@@ -146,6 +146,7 @@ class _Reader:
                 self._pass_over(child)
             elif tag == "lb":
                 parts.append(" " if local(parent) == "p" else "\n")
+                self._said(child, speaker, parts)  # TEI has it empty, files may not
             elif not tag:
                 parts.append(_entity(child))
             elif tag != "speaker" and tag not in _IRREGULAR:
