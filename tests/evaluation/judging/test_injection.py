@@ -64,6 +64,14 @@ def test_no_text_holds_the_mark_of_its_fence(text, end):
     assert found[0] not in found[1]
 
 
+def test_a_text_that_holds_its_hash_by_chance_gets_the_next_one():
+    for number in range(200):  # two digits: one text in a few holds its own
+        text = f"{number} {'0123456789abcdef' * 4}{number:02x}"
+        mark, *_, last = fence(text, length=2).splitlines()
+        assert mark[2:] == last[:-2]
+        assert mark[2:] not in text
+
+
 def test_a_text_that_repeats_its_own_fence_gets_another_one():
     once = fence("I drink tea.")
     twice = fence(once)

@@ -17,10 +17,10 @@ LONGEST = 20_000  # characters of one text that a judge is shown
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-def fence(text: str) -> str:
-    """`text` between a line `[[MARK` and a line `MARK]]`, where MARK stands nowhere in it."""
+def fence(text: str, length: int = 12) -> str:
+    """`text` between a line `[[MARK` and a line `MARK]]`, where MARK, `length` hex digits, stands nowhere in it."""
     shown = bounded(text)
-    marks = (fingerprint(shown, number, length=12) for number in count())
+    marks = (fingerprint(shown, number, length=length) for number in count())
     mark = next(mark for mark in marks if mark not in shown)
     return f"[[{mark}\n{shown}\n{mark}]]"
 
