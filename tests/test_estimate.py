@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from tests.character import make_character, scripted_writer, workbench
+from tests.character import make_character, scripted_writer, workbench, write_like_a_model
 
 from roletune.estimate import estimate
 from roletune.llm.client import endpoint_identity
@@ -32,7 +32,7 @@ def told(folder, until="protective"):
 
 
 def run_for_real(folder, until="protective"):
-    writer = scripted_writer()
+    writer = scripted_writer(lambda request: "{}" if request.schema else write_like_a_model(request))
     writer.identity = endpoint_identity(URL, "quill")
 
     async def main():

@@ -73,4 +73,5 @@ def folder(tmp_path, endpoint):
         models={"writer": writer},
         scenes={"count": 2, "per_call": 1},
         protective={"count": 12},
+        profile_fields={"enabled": False},  # the writer only writes scenes and dialogues
     )

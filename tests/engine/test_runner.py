@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from roletune.engine.runner import Outcome, run
+from roletune.engine.runner import Outcome, each, run
 from roletune.errors import EndpointError, ReplyError
 
 
@@ -154,3 +154,18 @@ asyncio.run(run(itertools.count(), work, concurrency=2))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert "KeyboardInterrupt" in done.stderr
+
+
+def test_each_tells_every_outcome_with_its_number_and_holds_none_back():
+    told, error = {}, ReplyError("no scene in it", raw="...")
+
+    async def work(number):
+        await asyncio.sleep(0)
+        if number == 2:
+            raise error
+        return number * 10
+
+    asyncio.run(each(iter(range(5)), work, lambda number, outcome: told.update({number: outcome}), concurrency=2))
+    assert told[4] == Outcome(4, value=40)
+    assert told[2] == Outcome(2, error=error)
+    assert sorted(told) == list(range(5))

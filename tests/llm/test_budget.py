@@ -55,24 +55,25 @@ def test_what_was_spent_before_counts():
     assert asked_until_it_stops(budget)[0] == 3
 
 
-def test_calls_under_way_are_reckoned_with():
-    budget = Budget(BudgetSettings(tokens=25))
-    begun = asyncio.Event()
+def test_a_call_waits_for_those_under_way_if_only_they_stand_in_its_way():
+    budget = Budget(BudgetSettings(tokens=25))  # two calls of at most 10 tokens at a time; all four take 20
+    running, peaks = [], []
 
     class Slow(ScriptedModel):
         async def complete(self, request):
-            await begun.wait()
+            running.append(request)
+            peaks.append(len(running))
+            await asyncio.sleep(0)
+            running.remove(request)
             return await super().complete(request)
 
     model = BudgetedModel(Slow(answer), budget, None)
 
     async def main():
-        calls = [asyncio.ensure_future(model.complete(request(number))) for number in range(4)]
-        await asyncio.sleep(0)
-        begun.set()
-        return await asyncio.gather(*calls, return_exceptions=True)
+        return await asyncio.gather(*(model.complete(request(number)) for number in range(4)))
 
-    assert [isinstance(one, BudgetError) for one in asyncio.run(main())] == [False, False, True, True]
+    assert [reply.text for reply in asyncio.run(main())] == ["yes"] * 4
+    assert max(peaks) == 2
 
 
 def test_without_a_budget_nothing_is_refused():

@@ -14,7 +14,7 @@ from rich.text import Text
 from roletune.cli.session import AsJson, Character, print_json
 from roletune.engine.manifest import Manifest
 from roletune.engine.progress import SilentProgress
-from roletune.estimate import LAST_WRITER, Estimate, estimate
+from roletune.estimate import Estimate, estimate
 from roletune.llm.bill import BillRow
 from roletune.llm.ledger import Ledger
 from roletune.project import Endpoint, Project
@@ -101,6 +101,6 @@ def _summary(rows: list[Estimate], until: str) -> list[str]:
     if any(row.price is None and not row.local for row in rows):
         lines.append("Unknown prices: add `price: {input: ..., output: ...}` (per million tokens) to the model.")
     lines.append("Tokens are estimated; replies that have to be asked for again come on top.")
-    if until not in (row.stage for row in rows) and until != LAST_WRITER:
+    if until in ("train", "evaluate", "report"):
         lines.append("Training and measuring likelihoods ask no endpoint; suites with a judge are not in this.")
     return lines

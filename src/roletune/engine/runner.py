@@ -43,19 +43,37 @@ async def run(
 
     Raises the first exception of `work`, `items` or `on_done` that is not a RoletuneError, after cancelling the rest.
     """
-    numbered = enumerate(items)
     outcomes: dict[int, Outcome[T, R]] = {}
+
+    def keep(number: int, outcome: Outcome[T, R]) -> None:
+        outcomes[number] = outcome
+        if on_done:
+            on_done(outcome)
+
+    await each(items, work, keep, concurrency=concurrency)
+    return [outcomes[number] for number in range(len(outcomes))]
+
+
+async def each(
+    items: Iterable[T],
+    work: Callable[[T], Awaitable[R]],
+    on_done: Callable[[int, Outcome[T, R]], None],
+    *,
+    concurrency: int,
+) -> None:
+    """The same, and nothing is kept: `on_done` is given every outcome with the number of its item, as it comes.
+
+    For more items than fit into memory: what is held at a time does not grow with their number.
+    """
+    numbered = enumerate(items)
 
     async def worker() -> None:
         for number, item in numbered:
-            outcomes[number] = outcome = await _one(item, work)
-            if on_done:
-                on_done(outcome)
+            on_done(number, await _one(item, work))
             # Work that never waits (a remembered reply) must still let Ctrl-C and the other workers in.
             await asyncio.sleep(0)
 
     await _all([worker() for _ in range(max(1, concurrency))])
-    return [outcomes[number] for number in range(len(outcomes))]
 
 
 async def _one(item: T, work: Callable[[T], Awaitable[R]]) -> Outcome[T, R]:

@@ -1,14 +1,16 @@
 """What may be spent on endpoints, and a model that stops before more is spent.
 
 Guarantees: a call is begun only if it fits into what is left even if its reply is as long as it may be, together with
-the calls that are under way; prompts are guessed, so the last call may go a little over. Remembered replies are free.
+the calls that are under way (it waits for those if only they stand in its way). Prompts are guessed, so the last call
+may go a little over. Remembered replies are free.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -38,6 +40,7 @@ class Budget:
     calls: int = 0
     _reserved_amount: float = 0.0
     _reserved_tokens: int = 0
+    _given_back: asyncio.Event = field(default_factory=asyncio.Event)
 
     def count(self, prompt_tokens: int, completion_tokens: int, price: Price | None, calls: int = 1) -> None:
         """Calls that were answered."""
@@ -45,13 +48,17 @@ class Budget:
         self.spent_tokens += prompt_tokens + completion_tokens
         self.spent_amount += price.of(prompt_tokens, completion_tokens) if price else 0.0
 
-    @contextmanager
-    def reserved(self, request: ChatRequest, price: Price | None) -> Iterator[None]:
+    @asynccontextmanager
+    async def reserved(self, request: ChatRequest, price: Price | None) -> AsyncIterator[None]:
         """Set aside what a call may take at most. Raises BudgetError if that is more than is left."""
         prompt = guess_tokens("".join(message["content"] for message in request.messages))
         tokens = prompt + request.max_tokens
         amount = price.of(prompt, request.max_tokens) if price else 0.0
-        self._refuse(amount, tokens, price)
+        while not self._fits(amount + self._reserved_amount, tokens + self._reserved_tokens):
+            if not self._reserved_tokens:
+                raise self._used_up(price)
+            self._given_back.clear()
+            await self._given_back.wait()
         self._reserved_amount += amount
         self._reserved_tokens += tokens
         try:
@@ -59,17 +66,22 @@ class Budget:
         finally:
             self._reserved_amount -= amount
             self._reserved_tokens -= tokens
+            if not self._reserved_tokens:
+                self._reserved_amount = 0.0  # sums of fractions leave crumbs
+            self._given_back.set()
 
-    def _refuse(self, amount: float, tokens: int, price: Price | None) -> None:
+    def _fits(self, amount: float, tokens: int) -> bool:
         most = self.settings
-        if most.amount and self.spent_amount + self._reserved_amount + amount > most.amount:
-            currency = price.currency if price else ""
-            told, name = f"{most.amount:g} {currency}, {self.spent_amount:.4g} of it spent", "budget.amount"
-        elif most.tokens and self.spent_tokens + self._reserved_tokens + tokens > most.tokens:
-            told, name = f"{most.tokens:,} tokens, {self.spent_tokens:,} of them spent", "budget.tokens"
-        else:
-            return
-        raise BudgetError(
+        of_money = not most.amount or self.spent_amount + amount <= most.amount
+        return of_money and (not most.tokens or self.spent_tokens + tokens <= most.tokens)
+
+    def _used_up(self, price: Price | None) -> BudgetError:
+        most = self.settings
+        told, name = f"{most.tokens:,} tokens, {self.spent_tokens:,} of them spent", "budget.tokens"
+        if most.amount and (not most.tokens or self.spent_amount / most.amount > self.spent_tokens / most.tokens):
+            currency = f" {price.currency}" if price else ""
+            told, name = f"{most.amount:g}{currency}, {self.spent_amount:.4g} of it spent", "budget.amount"
+        return BudgetError(
             f"The next call may cost more than is left of the budget ({told} on {self.calls:,} calls). What was "
             f"answered is kept. To go on, raise {name} in character.yaml and run the same command."
         )
@@ -95,7 +107,7 @@ class BudgetedModel:
 
     async def complete(self, request: ChatRequest) -> ChatReply:
         """The reply; BudgetError if it may cost more than is left."""
-        with self._budget.reserved(request, self._price):
+        async with self._budget.reserved(request, self._price):
             reply = await self._model.complete(request)
             self._budget.count(reply.prompt_tokens, reply.completion_tokens, self._price)
         return reply
@@ -110,6 +122,6 @@ class BudgetedModel:
             if on_end:
                 on_end(reply)
 
-        with self._budget.reserved(request, self._price):
+        async with self._budget.reserved(request, self._price):
             async for piece in self._model.stream(request, ended):
                 yield piece

@@ -14,8 +14,8 @@ Line = str | ChatReply | RoletuneError
 class ScriptedModel:
     """A ChatModel with its replies given: a list, taken in turn, or a function of the request.
 
-    An error in the place of a reply is raised. Every request is kept in `requests`. A script that is over raises
-    EndpointError. Tokens are counted as words.
+    An error in the place of a reply is raised. Every request is kept in `requests`, unless `keep` is off. A script that
+    is over raises EndpointError. Tokens are counted as words.
     """
 
     def __init__(
@@ -24,15 +24,20 @@ class ScriptedModel:
         *,
         identity: str = "scripted",
         name: str = "scripted",
+        keep: bool = True,
     ) -> None:
         self.identity = identity
         self.name = name
         self.requests: list[ChatRequest] = []
         self._script = script
+        self._keep = keep
+        self._number = 0
 
     async def complete(self, request: ChatRequest) -> ChatReply:
         """The next line of the script."""
-        self.requests.append(request)
+        self._number += 1
+        if self._keep:
+            self.requests.append(request)
         line = self._script(request) if callable(self._script) else self._next(self._script)
         if isinstance(line, RoletuneError):
             raise line
@@ -49,12 +54,12 @@ class ScriptedModel:
             on_end(reply)
 
     def _next(self, script: Sequence[Line]) -> Line:
-        if len(self.requests) > len(script):
+        if self._number > len(script):
             raise EndpointError(
-                f"The script of {self.name!r} has {len(script)} replies, and this is request {len(self.requests)}. "
+                f"The script of {self.name!r} has {len(script)} replies, and this is request {self._number}. "
                 "Give it more replies, or a function."
             )
-        return script[len(self.requests) - 1]
+        return script[self._number - 1]
 
     def _reply(self, request: ChatRequest, text: str) -> ChatReply:
         return ChatReply(

@@ -1,0 +1,164 @@
+"""How fast the engine is: calls to an endpoint of known latency and limit, and records through a scripted model.
+
+    python benchmarks/engine.py                      both
+    python benchmarks/engine.py --calls 200 --records 5000
+
+The endpoint runs in a process of its own and answers every call after the same time, at most so many at a time; the
+ideal is ceil(calls / limit) x latency. A record is the whole way of a call: question, ledger (committed), reply, parsed
+scene, one line in a file; the second time every reply is remembered. Memory is the peak of the process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from roletune.engine.runner import each
+from roletune.llm.client import OpenAIChatModel
+from roletune.llm.ledger import Ledger, RememberedModel
+from roletune.llm.model import ChatModel
+from roletune.llm.request import ChatReply, ChatRequest
+from roletune.llm.scripted import ScriptedModel
+from roletune.records import Provenance, Scene
+
+WORDS = "the lamp keeper wrote that harbour ice broke early and nobody believed her until boats came back " * 4
+
+
+def request(number: int) -> ChatRequest:
+    """A question like those of the stage `scenes`: about 1,000 characters."""
+    return ChatRequest(
+        messages=(
+            {"role": "system", "content": "You invent short scenes. " + WORDS},
+            {"role": "user", "content": f"Passage {number}: {WORDS} Invent a scene from this."},
+        )
+    )
+
+
+def scene(number: int, reply: ChatReply) -> Scene:
+    """What is made of a reply."""
+    provenance = Provenance(source=f"passage:{number}", request=reply.key)
+    return Scene(id=reply.key[:16], title=f"Number {number}", background=reply.text, provenance=provenance)
+
+
+async def ask(model: ChatModel, count: int, concurrency: int, out: Path) -> list[float]:
+    """Seconds, and peak memory in MB after a fifth of the records and after all."""
+    peaks: list[float] = []
+
+    async def work(number: int) -> Scene:
+        return scene(number, await model.complete(request(number)))
+
+    started = time.perf_counter()
+    with out.open("w", encoding="utf-8") as file:
+
+        def keep(number: int, outcome: Any) -> None:
+            file.write(outcome.value.model_dump_json() + "\n")
+            if number == count // 5:
+                peaks.append(peak_megabytes())
+
+        await each(range(count), work, keep, concurrency=concurrency)
+    return [time.perf_counter() - started, *peaks, peak_megabytes()]
+
+
+def peak_megabytes() -> float:
+    """Of this process, until now."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure_records(count: int) -> dict[str, Any]:
+    """Records a second, asked and remembered."""
+    figures: dict[str, Any] = {"records": count}
+    with TemporaryDirectory() as folder, Ledger(Path(folder) / "ledger.sqlite") as ledger:
+        for name in ("asked", "remembered"):
+            model = RememberedModel(ScriptedModel(lambda _: WORDS, keep=False), ledger, "scenes")
+            seconds, early, late = asyncio.run(ask(model, count, 64, Path(folder) / "scenes.jsonl"))
+            figures[name] = {
+                "records_per_second": round(count / seconds),
+                "peak_mb_after_a_fifth": round(early, 1),
+                "peak_mb": round(late, 1),
+            }
+    return figures
+
+
+def measure_calls(count: int, limit: int, latency: float) -> dict[str, Any]:
+    """The time that calls take, and how many times the ideal that is."""
+    command = [sys.executable, __file__, "--serve", str(latency), "--limit", str(limit)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server, TemporaryDirectory() as folder:
+        assert server.stdout is not None
+        url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
+        try:
+            with Ledger(Path(folder) / "ledger.sqlite") as ledger:
+                remote = OpenAIChatModel(url, "m", api_key="k", concurrency=limit)
+
+                async def all_calls() -> float:
+                    model = RememberedModel(remote, ledger, "scenes")
+                    await remote.complete(request(-1))  # imports and the first connection are not the engine's speed
+                    seconds = (await ask(model, count, limit, Path(folder) / "scenes.jsonl"))[0]
+                    await remote.close()
+                    return seconds
+
+                seconds = asyncio.run(all_calls())
+        finally:
+            server.terminate()
+    ideal = math.ceil(count / limit) * latency
+    figures = {"calls": count, "limit": limit, "latency": latency, "ideal_seconds": ideal}
+    return figures | {"seconds": round(seconds, 2), "times_ideal": round(seconds / ideal, 3)}
+
+
+async def serve(latency: float, limit: int) -> None:
+    """The endpoint: a completion after `latency` seconds; more than `limit` at a time wait for a place."""
+    places = asyncio.Semaphore(limit)
+    message = {"role": "assistant", "content": WORDS}
+    usage = {"prompt_tokens": 250, "completion_tokens": 70, "total_tokens": 320}
+    answer = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "usage": usage}
+    answer["choices"] = [{"index": 0, "message": message, "finish_reason": "stop"}]
+    data = json.dumps(answer).encode()
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(data)}\r\n\r\n".encode()
+
+    async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                asked = await reader.readuntil(b"\r\n\r\n")
+                length = asked.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+                await reader.readexactly(int(length))
+                async with places:
+                    await asyncio.sleep(latency)
+                writer.write(head + data)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(connection, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+def main() -> None:
+    """Measure and print JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--calls", type=int, default=2000)
+    parser.add_argument("--limit", type=int, default=32)
+    parser.add_argument("--latency", type=float, default=0.5, help="seconds")
+    parser.add_argument("--records", type=int, default=100_000)
+    parser.add_argument("--serve", type=float, help="be the endpoint, with this latency")
+    asked = parser.parse_args()
+    if asked.serve is not None:
+        asyncio.run(serve(asked.serve, asked.limit))
+        return
+    figures = {}
+    if asked.records:
+        figures["records"] = measure_records(asked.records)
+    if asked.calls:
+        figures["endpoint"] = measure_calls(asked.calls, asked.limit, asked.latency)
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()
