@@ -60,6 +60,14 @@ def ask(folder, base, adapted, then=lambda bench: None):
     return asyncio.run(session())
 
 
+def ask_settings(folder):
+    async def look():
+        async with open_workbench(Project.open(folder), SilentProgress()) as bench:
+            return STAGE.settings(bench)
+
+    return asyncio.run(look())
+
+
 def found(folder):
     return BoundaryReport.model_validate_json((folder / "build" / FILE).read_text("utf-8"))
 
@@ -119,6 +127,7 @@ def test_the_report_shows_what_was_found_on_these_weights_only(folder):
 
 def test_a_character_without_such_questions_is_told_how_to_write_them(folder):
     (folder / "boundary.yaml").unlink()
+    ask_settings(folder)  # is no mistake of its own
     with pytest.raises(ProjectError, match=r"boundary\.yaml does not exist.*examples/jarvis"):
         ask(folder, leaking(every=1), leaking(every=1))
 

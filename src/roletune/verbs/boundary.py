@@ -6,6 +6,8 @@ in the character's boundary.yaml (`evaluation.boundary`), so no judge can be tal
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from roletune.engine.store import file_hash, write_json
 from roletune.errors import ProjectError
 from roletune.evaluation.boundary_questions import BoundaryQuestions, read_boundary_questions
@@ -41,8 +43,12 @@ async def ask_boundary(bench: Workbench) -> str:
     return "; ".join(told)
 
 
+def _path(bench: Workbench) -> Path:
+    return bench.project.folder / bench.project.character.evaluate.boundary
+
+
 def _questions(bench: Workbench) -> BoundaryQuestions:
-    path = bench.project.folder / bench.project.character.evaluate.boundary
+    path = _path(bench)
     if not path.is_file():
         raise ProjectError(
             f"{path} does not exist: the suite `boundary` asks what is in it. Write questions, each with what may not "
@@ -59,7 +65,7 @@ STAGE = Stage(
     writes=(FILE,),
     settings=lambda bench: (
         bench.project.character.evaluate,
-        file_hash(bench.project.folder / bench.project.character.evaluate.boundary),
+        file_hash(path) if (path := _path(bench)).is_file() else "",  # that it is missing is told with the cure
         bench.prompt("persona").hash,
         bench.base.identity(),
     ),
