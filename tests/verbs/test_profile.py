@@ -1,12 +1,15 @@
 import asyncio
+import json
 
 import pytest
 from tests.character import make_character, workbench
 
 from roletune.engine.store import read_records
 from roletune.errors import ProjectError
+from roletune.llm.scripted import ScriptedModel
 from roletune.project import Project
-from roletune.records import Finding
+from roletune.records import Finding, PreferencePair, Scene
+from roletune.synthesis.profile_fields import ProfileItem
 from roletune.verbs.profile import make_profile, read_materials, read_profile, read_sources
 
 
@@ -79,9 +82,9 @@ def test_what_is_written_for_the_character_has_its_licence_and_the_rest_its_own(
     assert licences == {"dialogues/scenes.md": "CC0", "played.md": "CC BY 4.0"}
 
 
-def made(folder):
+def made(folder, writer=None):
     async def session():
-        async with workbench(folder) as bench:
+        async with workbench(folder, writer) as bench:
             await make_profile(bench)
             return bench.profile, read_records(bench.project.records("lint"), Finding)
 
@@ -119,3 +122,36 @@ def test_who_speaks_is_no_stranger_unless_a_model_wrote_the_lines(tmp_path):
         (folder / "a.md").write_text(play)
         found[origin] = any("Kavi Mehra" in finding.message for finding in made(folder)[1])
     assert found == {"authentic": False, "generated": True}
+
+
+ENDPOINT = {"url": "http://127.0.0.1:9/v1", "model": "quill"}
+NOTE = {"kind": "style", "text": "She is dry.", "who": "", "when": "", "quote": "distrusts anybody"}
+
+
+@pytest.mark.parametrize(("enabled", "calls"), [(True, 2), (False, 0)])
+def test_a_writer_that_is_bound_fills_what_the_settings_leave_empty_unless_it_is_told_not_to(tmp_path, enabled, calls):
+    folder = make_character(
+        tmp_path, models={"writer": ENDPOINT}, profile_fields={"enabled": enabled}, description="You keep a light."
+    )
+    writer = ScriptedModel(lambda _: json.dumps({"items": [NOTE]}))
+    profile, _ = made(folder, writer)
+    assert (profile.description, profile.style) == ("You keep a light.", "She is dry." if enabled else "")
+    assert len(writer.requests) == calls
+    notes = read_records(folder / "build" / "profile_fields.jsonl", ProfileItem)
+    assert [note.quote for note in notes] == ["distrusts anybody"][:calls]
+
+
+def test_scenes_to_be_played_and_preferred_replies_are_records_of_their_own(tmp_path):
+    sources = [{"path": "dialogues"}, {"path": "list.md"}, {"path": "chat.jsonl", "speakers": {"Bot": "Mira"}}]
+    folder = make_character(tmp_path, sources=sources)
+    (folder / "list.md").write_text("## Scene: The quay\nLocation: the quay\nBackground: Mira waits for a boat.\n")
+    rows = [
+        {"name": "Olaf", "is_user": True, "mes": "Who is there?"},
+        {"name": "Bot", "is_user": False, "mes": "The keeper.", "swipes": ["Nobody.", "The keeper."]},
+    ]
+    (folder / "chat.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    made(folder)
+    (scene,) = read_records(folder / "build" / "source_scenes.jsonl", Scene)
+    (pair,) = read_records(folder / "build" / "preferences.jsonl", PreferencePair)
+    assert (scene.title, scene.provenance.source) == ("The quay", "list.md#the-quay")
+    assert (pair.chosen, pair.rejected) == ("The keeper.", "Nobody.")

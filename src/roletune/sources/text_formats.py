@@ -43,6 +43,8 @@ def _is_script(text: str, lines: int) -> bool:
     """Whether people speak in it: under a scene's header, or by turns. A list like `Born: 1815` has no second turn."""
     scenes = parse_script(text).scenes
     speakers = Counter(turn.speaker for scene in scenes for turn in scene.turns if turn.speaker)
+    if any(scene.title and scene.headers.get("background") for scene in scenes):
+        return True  # a list of scenes, which nobody has played yet
     if any(scene.title and scene.turns for scene in scenes):
         return bool(speakers)
     spoken = sum(speakers.values())
