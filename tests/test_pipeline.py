@@ -54,7 +54,7 @@ def set_(folder, old, new, file="character.yaml"):
 def test_the_stages_are_those_of_the_story_in_their_order():
     assert list(pipeline.STAGES) == [*WRITTEN, "dataset", "train", "evaluate", "report"]
     told = re.findall(r"^    (\w+)  ", pipeline.__doc__, re.M)
-    assert told == [*pipeline.STAGES, *pipeline.SUITES]
+    assert told == [*pipeline.STAGES, *pipeline.METHODS, *pipeline.SUITES]
 
 
 def test_what_a_stage_reads_an_earlier_one_has_written():

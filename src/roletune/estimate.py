@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,13 +21,13 @@ from roletune.engine.store import read_records, write_records
 from roletune.llm.counting import Asked, CountingModel
 from roletune.llm.ledger import Ledger
 from roletune.llm.model import ChatModel
-from roletune.pipeline import STAGES, make
+from roletune.pipeline import make, steps
 from roletune.project import Endpoint, Project
 from roletune.records import Provenance, Scene
 from roletune.workbench import Workbench
 
 ROLES = ("writer", "judge", "interviewer")
-LAST_WRITER = "protective"  # what comes after it trains and measures
+FIRST_OTHER = "dataset"  # from here on nothing is written, but trained and measured
 
 
 @dataclass(frozen=True)
@@ -70,15 +71,15 @@ async def estimate(
     project: Project, until: str = "report", models: dict[str, ChatModel] | None = None
 ) -> list[Estimate]:
     """What the stages up to `until` that write would ask. `models` stand in for those of a role, by what they are."""
-    names = list(STAGES)
-    last = min(names.index(until), names.index(LAST_WRITER))
+    wanted = [stage.name for stage in steps(project.character.methods, until)]
+    names = list(takewhile(lambda name: name != FIRST_OTHER, wanted))
     rows: list[Estimate] = []
     with TemporaryDirectory(prefix="roletune-") as folder, _ledger(project, Path(folder)) as ledger:
         dry = _copy(project, Path(folder))
         bench = Workbench(dry, SilentProgress(), ledger, Manifest(dry.build / "manifest.json"))
         counting = _counting(bench, models or {})
         bench.models.update(counting)
-        for name in names[: last + 1]:
+        for name in names:
             await make(bench, name)
             asked = {model.identity: (model, model.take()) for model in counting.values()}
             rows += [_row(bench, name, model, taken) for model, taken in asked.values() if taken]

@@ -9,6 +9,10 @@
     evaluate      adapter, held-out lines  -> likelihoods with intervals, replies side by side
     report        all of it                -> report.html, report.json, report.md
 
+Methods make more dialogues before `dataset`, for those who name them in `methods:`:
+
+    instructions  profile, scenes          -> questions to the character with answers, as instruction rows
+
 Suites are measured after `evaluate` by those who ask for them:
 
     boundary      questions out of its world, and innocent twins of them
@@ -33,6 +37,7 @@ from roletune.verbs import (
     dataset,
     evaluate,
     experiences,
+    instructions,
     interview,
     profile,
     protective,
@@ -48,6 +53,8 @@ STAGES: dict[str, Stage] = {
     verb.STAGE.name: verb.STAGE for verb in (profile, scenes, experiences, protective, dataset, train, evaluate, report)
 }
 
+METHODS: dict[str, Stage] = {verb.STAGE.name: verb.STAGE for verb in (instructions,)}
+
 SUITES: dict[str, Stage] = {suite.STAGE.name: suite.STAGE for suite in (boundary, interview, voice)}
 
 
@@ -59,14 +66,27 @@ async def make(
     With `again`, `until` itself runs even if it is current; what models answered before is still remembered, a training
     is not.
     """
-    names = list(STAGES)
     ran = []
-    for name in names[: names.index(until) + 1]:
-        if await _make(bench, STAGES[name], forced=again and name == until):
-            ran.append(name)
-        if name == evaluate.STAGE.name:
+    for stage in steps(bench.project.character.methods, until):
+        if await _make(bench, stage, forced=again and stage.name == until):
+            ran.append(stage.name)
+        if stage.name == evaluate.STAGE.name:
             ran += [suite for suite in suites if await _make(bench, SUITES[suite], forced=again)]
     return ran
+
+
+def steps(methods: Sequence[str], until: str) -> list[Stage]:
+    """The stages up to `until`, with the methods that are named before the dataset; a method needs the profile only."""
+    if until in METHODS:
+        return [STAGES[profile.STAGE.name], METHODS[until]]
+    names = list(STAGES)
+    wanted = names[: names.index(until) + 1]
+    place = names.index(dataset.STAGE.name)
+    return [
+        *(STAGES[name] for name in wanted[:place]),
+        *(METHODS[name] for name in methods if len(wanted) > place),
+        *(STAGES[name] for name in wanted[place:]),
+    ]
 
 
 async def _make(bench: Workbench, stage: Stage, *, forced: bool) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -32,6 +32,7 @@ from roletune.sources.settings import DIALOGUES, Source
 from roletune.sources.splits import SplitSettings
 from roletune.sources.text import read_text
 from roletune.synthesis.experiences import ExperienceSettings
+from roletune.synthesis.instructions import InstructionSettings
 from roletune.synthesis.profile_fields import ProfileFieldSettings
 from roletune.synthesis.protective import ProtectiveSettings
 from roletune.synthesis.scenes import SceneSettings
@@ -40,6 +41,9 @@ from roletune.training.recipe import Recipe, check_recipe, load_recipe
 SETTINGS_FILE = "character.yaml"
 DEFAULT_BASE = "smollm2-135m-instruct"  # comes in a package (models.weights)
 BUILT_IN_QUESTIONS = BUILT_IN / "en" / "questions.yaml"
+
+
+Method = Literal["instructions"]
 
 
 class Settings(BaseModel):
@@ -91,6 +95,8 @@ class CharacterFile(Settings):
     scenes: SceneSettings = SceneSettings()
     experiences: ExperienceSettings = ExperienceSettings()
     protective: ProtectiveSettings = ProtectiveSettings()
+    methods: tuple[Method, ...] = Field(default=(), description="further ways to make dialogues, beside the stages")
+    instructions: InstructionSettings = InstructionSettings()
     dataset: DatasetSettings = DatasetSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()

@@ -6,7 +6,7 @@ import pytest
 from tests.character import make_character
 
 from roletune.engine.lock import project_lock
-from roletune.pipeline import STAGES
+from roletune.pipeline import METHODS, STAGES
 from roletune.training.recipe import Recipe
 
 from .terminal import roletune, without
@@ -35,6 +35,7 @@ def test_help_is_there_at_once_and_loads_nothing_heavy():
         "fetch",
         "recipes",
         *STAGES,
+        *METHODS,
     ):
         assert f" {command} " in told
 
@@ -118,9 +119,9 @@ def test_protective_dialogues_are_shown_as_scripts(folder, capsys):
 def test_every_stage_can_be_shown():
     from roletune.cli.show import _FILES, _SHOW
 
-    assert set(_SHOW) == set(_FILES) == set(STAGES)
+    assert set(_SHOW) == set(_FILES) == {*STAGES, *METHODS}
     for stage, (file, _) in _FILES.items():
-        assert file in STAGES[stage].writes
+        assert file in (STAGES | METHODS)[stage].writes
 
 
 def test_the_bill_counts_each_call_once(folder, endpoint, capsys):

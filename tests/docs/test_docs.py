@@ -17,6 +17,7 @@ import typer
 from pydantic import BaseModel
 
 from roletune.cli import app
+from roletune.pipeline import METHODS
 from roletune.project import CharacterFile
 from roletune.records import Report
 from roletune.training.recipe import Recipe
@@ -26,7 +27,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 EVERY_PAGE = [*PAGES, ROOT / "README.md"]
 # Blocks of character.yaml with a page of their own; everything else is in project.md.
-BLOCK_PAGES = {"scenes", "experiences", "protective", "dataset", "train", "evaluate", "interview", "chat"}
+BLOCK_PAGES = {"scenes", "experiences", "protective", "dataset", "train", "evaluate", "interview", "chat", *METHODS}
 STAGES = {"profile", "scenes", "experiences", "protective", "dataset", "train", "evaluate", "report"}
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
@@ -71,7 +72,7 @@ def test_every_page_is_on_the_map():
 
 
 def test_every_stage_has_a_page():
-    assert {page.stem for page in PAGES} >= STAGES
+    assert {page.stem for page in PAGES} >= STAGES | set(METHODS)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from roletune.cli.session import AsJson, Character, print_json, run_session
 from roletune.cli.show_profile import show_profile
 from roletune.engine.store import read_records
 from roletune.errors import ProjectError
-from roletune.pipeline import STAGES
+from roletune.pipeline import METHODS, STAGES
 from roletune.project import Project
 from roletune.records import Adapter, DataStatistics, Dialogue, Evaluation, Example, Profile, Report, Scene
 from roletune.rendering.script import render_script
@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def show(
-    stage: Annotated[str, typer.Argument(help=f"One of {', '.join(STAGES)}.")],
+    stage: Annotated[str, typer.Argument(help=f"One of {', '.join((*STAGES, *METHODS))}.")],
     character: Character = Path(),
     number: Annotated[int, typer.Option("--number", "-n", help="How many records to show.", min=1)] = 5,
     as_json: AsJson = False,
@@ -43,8 +43,8 @@ def show(
     """Print what a stage made."""
     project = Project.open(character)
     if stage not in _SHOW:
-        raise typer.BadParameter(f"there is no stage {stage!r}; the stages are {', '.join(STAGES)}")
-    missing = [name for name in STAGES[stage].writes if not (project.build / name).exists()]
+        raise typer.BadParameter(f"there is no stage {stage!r}; the stages are {', '.join((*STAGES, *METHODS))}")
+    missing = [name for name in (STAGES | METHODS)[stage].writes if not (project.build / name).exists()]
     if missing:
         raise ProjectError(f"{stage} was not made yet ({missing[0]} is missing). Run: roletune {stage} {character}")
     if as_json:
@@ -136,6 +136,7 @@ _FILES: dict[str, tuple[str, type[BaseModel]]] = {
     "train": ("adapter/adapter.json", Adapter),
     "evaluate": ("evaluation.json", Evaluation),
     "report": ("report/report.json", Report),
+    **{method: (f"{method}.jsonl", Dialogue) for method in METHODS},
 }
 
 _SHOW: dict[str, Callable[[Project, Console, int], None]] = {
@@ -147,4 +148,5 @@ _SHOW: dict[str, Callable[[Project, Console, int], None]] = {
     "train": _train,
     "evaluate": _evaluate,
     "report": _report,
+    **{method: _dialogues(method) for method in METHODS},
 }

@@ -13,7 +13,7 @@ import typer
 from roletune.cli.cost import print_estimate
 from roletune.cli.plan import show_plan
 from roletune.cli.session import AsJson, Character, print_json, run_session
-from roletune.pipeline import STAGES, SUITES, make
+from roletune.pipeline import METHODS, STAGES, SUITES, make
 from roletune.workbench import Workbench
 
 Suites = Annotated[
@@ -23,7 +23,7 @@ NO_SUITES: list[str] = []
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Tell the calls, tokens and price that it would take, and do nothing.")
 ]
-WRITING = ("scenes", "experiences", "protective")  # what asks the writer
+WRITING = ("scenes", "experiences", "protective", *METHODS)  # what asks the writer
 Until = Annotated[str, typer.Option("--until", help=f"Last stage: {', '.join(STAGES)}.")]
 
 
@@ -41,6 +41,12 @@ def register(app: typer.Typer) -> None:
             help=f"{stage.about[0].upper()}{stage.about[1:]} (and make what it needs first).",
             epilog=f"roletune {stage.name} examples/jarvis",
         )(_command(stage.name))
+    for method in METHODS.values():
+        app.command(
+            method.name,
+            help=f"Method: {method.about}. The dataset takes it in if `methods:` in character.yaml names it.",
+            epilog=f"roletune {method.name} examples/jarvis      roletune {method.name} examples/jarvis --dry-run",
+        )(_command(method.name))
 
 
 def run(
@@ -117,7 +123,7 @@ def _make(folder: Path, until: str, *, as_json: bool, again: bool, suites: Seque
             for line in what_next(bench, until, folder):
                 bench.progress.say(line)
         else:
-            entries = {name: bench.manifest.entry(name) for name in STAGES}
+            entries = {name: bench.manifest.entry(name) for name in (*STAGES, *METHODS)}
             made = {name: entry.model_dump(mode="json") for name, entry in entries.items() if entry}
             print_json({"ran": ran, "stages": made})
         return ran
@@ -128,7 +134,8 @@ def _make(folder: Path, until: str, *, as_json: bool, again: bool, suites: Seque
 def what_next(bench: Workbench, until: str, folder: Path) -> list[str]:
     """The commands that make sense now."""
     names = list(STAGES)
-    lists = [bench.project.build / name for name in STAGES[until].writes if name.endswith(".rejected.jsonl")]
+    writes = (STAGES | METHODS)[until].writes
+    lists = [bench.project.build / name for name in writes if name.endswith(".rejected.jsonl")]
     lines = [f"Not kept, with reasons: {path}" for path in lists if path.is_file() and path.stat().st_size]
     if until == names[-1]:
         return [
@@ -139,7 +146,9 @@ def what_next(bench: Workbench, until: str, folder: Path) -> list[str]:
             f"Talk:    {program()} chat {folder}",
             f"Export:  {program()} export {folder}",
         ]
-    following = names[names.index(until) + 1]
+    if until in METHODS and until not in bench.project.character.methods:
+        return [*lines, f"To train on it, write into character.yaml: methods: [{until}]"]
+    following = "dataset" if until in METHODS else names[names.index(until) + 1]
     return [*lines, f"Look at it: {program()} show {until} {folder}", f"Next: {program()} {following} {folder}"]
 
 

@@ -26,7 +26,12 @@ class Duplicate(NamedTuple):
 
 def words_of(text: str) -> frozenset[str]:
     """Its lower-case words; a text of a script without spaces counts by character."""
-    return frozenset(_WORD.findall(text.casefold()))
+    return frozenset(word_list(text))
+
+
+def word_list(text: str) -> list[str]:
+    """The same in their order, as often as they occur."""
+    return _WORD.findall(text.casefold())
 
 
 def jaccard(a: frozenset[str], b: frozenset[str]) -> float:

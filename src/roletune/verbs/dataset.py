@@ -8,7 +8,7 @@ from roletune.dataset.build import SPLITS, Built, build_examples, supervised_sha
 from roletune.dataset.preview import mask_preview
 from roletune.dataset.select import select_dialogues
 from roletune.dataset.statistics import describe
-from roletune.engine.store import read_records, write_json, write_records
+from roletune.engine.store import file_hash, read_records, write_json, write_records
 from roletune.models.dequantise import trainable_folder
 from roletune.models.load import load_tokenizer
 from roletune.records import Example, Rejection, Split
@@ -23,7 +23,8 @@ DIALOGUE_STAGES = ("dialogues", "experiences", "protective")
 async def make_dataset(bench: Workbench) -> str:
     """Raises DatasetError if no token, or every token, would carry loss."""
     project, settings = bench.project, bench.project.character.dataset
-    every = [dialogue for stage in DIALOGUE_STAGES for dialogue in read_dialogues_of(bench, stage)]
+    sources = (*DIALOGUE_STAGES, *project.character.methods)
+    every = [dialogue for stage in sources for dialogue in read_dialogues_of(bench, stage)]
     selected, repeated = select_dialogues(every, settings)
     renderer = open_renderer(bench)
     built = build_examples(
@@ -34,7 +35,7 @@ async def make_dataset(bench: Workbench) -> str:
     share = supervised_share(train)
     rejected = [*repeated, *built.rejections]
     write_records(project.rejected("dataset"), rejected)
-    stages = ("scenes", *DIALOGUE_STAGES)
+    stages = ("scenes", *sources)
     earlier = [row for stage in stages for row in read_records(project.rejected(stage), Rejection)]
     lived = {example.dialogue for examples in kept.values() for example in examples}
     used = [dialogue for dialogue in selected if dialogue.id in lived]
@@ -43,6 +44,12 @@ async def make_dataset(bench: Workbench) -> str:
     bench.show(coloured_mask(train[0], renderer))
     counts = f"{statistics.train_dialogues} / {statistics.validation_dialogues} / {statistics.test_dialogues}"
     return f"{counts} dialogues (train / validation / test), {statistics.train_tokens:,} tokens, {share:.0%} with loss"
+
+
+def _of_methods(bench: Workbench) -> list[tuple[str, str]]:
+    """What the methods of the settings made, by its hash: they are no files of every character."""
+    methods = bench.project.character.methods
+    return [(method, file_hash(bench.project.records(method))) for method in methods]
 
 
 def open_renderer(bench: Workbench) -> Renderer:
@@ -72,6 +79,7 @@ STAGE = Stage(
     writes=(*(f"dataset/{split}.jsonl" for split in SPLITS), "dataset/statistics.json", "dataset.rejected.jsonl"),
     settings=lambda bench: (
         bench.project.character.dataset,
+        _of_methods(bench),
         bench.project.recipe.max_tokens,
         bench.base.identity(),
         bench.prompt("persona").hash,

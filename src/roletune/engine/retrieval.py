@@ -1,0 +1,40 @@
+"""BM25 (Robertson and Zaragoza, 2009) over a few thousand short texts: k1 1.5, b 0.75, ties in the order of the texts.
+
+Words are those of `engine.duplicates`, so texts of scripts without spaces are compared by character.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from roletune.engine.duplicates import word_list
+
+K1, B = 1.5, 0.75
+
+
+class Bm25:
+    """Texts, searched by words."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._counts = [Counter(word_list(text)) for text in texts]
+        self._lengths = [sum(counts.values()) for counts in self._counts]
+        self._mean = sum(self._lengths) / len(self._lengths) if texts else 1.0
+        self._holding = Counter(word for counts in self._counts for word in counts)
+
+    def search(self, query: str, number: int) -> list[int]:
+        """Places of at most `number` texts, the best first; those that share no word with `query` are left out."""
+        words = sorted(set(word_list(query)))  # in a fixed order, since sums of floats depend on it
+        scored = [(self._score(words, place), -place) for place in range(len(self._counts))]
+        return [-place for score, place in sorted(scored, reverse=True)[:number] if score > 0]
+
+    def _score(self, words: Sequence[str], place: int) -> float:
+        counts, length = self._counts[place], self._lengths[place]
+        damping = K1 * (1 - B + B * length / self._mean)
+        shared = [word for word in words if word in counts]
+        return sum(self._rarity(word) * counts[word] * (K1 + 1) / (counts[word] + damping) for word in shared)
+
+    def _rarity(self, word: str) -> float:
+        found = self._holding[word]
+        return math.log(1 + (len(self._counts) - found + 0.5) / (found + 0.5))
