@@ -1,12 +1,12 @@
 import pytest
 import yaml
 
-from roletune.errors import ProjectError, SourceError
-from roletune.training.recipe import Recipe, load_recipe, recipe_names
+from roletune.errors import ProjectError, SourceError, TrainingError
+from roletune.training.recipe import Recipe, check_recipe, load_recipe, recipe_names
 
 
 def test_the_presets_are_listed_and_load():
-    assert {"quick", "jarvis"} <= set(recipe_names())
+    assert set(recipe_names()) == {"quick", "jarvis", "character-llm", "rocit", "ditto", "large"}
     for name in recipe_names():
         assert load_recipe(name).name == name
 
@@ -51,3 +51,27 @@ def test_every_field_is_explained():
 def test_settings_survive_json():
     recipe = load_recipe("quick", {"target_modules": ["q_proj", "v_proj"]})
     assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
+
+
+def test_character_llm_is_as_published():
+    recipe = load_recipe("character-llm")
+    assert (recipe.method, recipe.learning_rate, recipe.batch_sequences, recipe.epochs, recipe.max_tokens) == (
+        "full",
+        2e-5,
+        64,
+        10,
+        2048,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "field"), [("character-llm", "method: lora"), ("ditto", "method: lora"), ("large", "sharding: none")]
+)
+def test_what_this_version_cant_follow_is_refused_with_the_field_to_change(name, field):
+    with pytest.raises(TrainingError, match=field):
+        check_recipe(load_recipe(name))
+
+
+def test_what_it_can_follow_is_not():
+    for name in ("quick", "rocit"):
+        check_recipe(load_recipe(name))

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import astuple
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -140,10 +141,20 @@ def test_data_without_validation_or_anything_to_learn_is_refused(run):
         run(train_on=[])
 
 
-def test_four_bit_recipes_are_refused_where_they_cant_be_followed(run, tmp_path):
-    settings = load_recipe("jarvis").settings
-    with pytest.raises(TrainingError, match=r"nf4.*quantisation: none"):
-        run(**settings)
+def test_a_recipe_that_cant_be_followed_is_refused_before_anything_is_written(run, tmp_path):
+    with pytest.raises(TrainingError, match="method: lora"):
+        run(method="full")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(find_spec("bitsandbytes") is not None, reason="they can be followed with bitsandbytes")
+def test_four_bit_recipes_are_refused_without_bitsandbytes(run, tmp_path):
+    with pytest.raises(TrainingError, match=r"nf4.*pip install bitsandbytes.*quantisation: none"):
+        run(**load_recipe("jarvis").settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_seeds_recipe_trains_unquantised(run):
+    settings = load_recipe("jarvis").settings
     loose = {"quantisation": "none", "double_quantisation": False, "optimizer": "adamw", "max_tokens": 64}
     assert run(**{**settings, **loose}).recipe["learning_rate"] == 2e-4

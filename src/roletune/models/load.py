@@ -5,6 +5,7 @@ Guarantees: safetensors only, no code of the model's own, no network; what can't
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,6 +64,8 @@ def load_causal_lm(
 
 def _quantised(wanted: FourBit, dtype: torch.dtype) -> dict[str, Any]:
     from transformers import BitsAndBytesConfig
+
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it advises downloads from a hub
 
     config = BitsAndBytesConfig(
         load_in_4bit=True,

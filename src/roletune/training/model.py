@@ -53,8 +53,10 @@ class TrainableModel:
         from transformers import AutoConfig
 
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-        attention = fast.attention_for(config, device.name)
-        four_bit = FourBit(device.name, recipe.double_quantisation) if recipe.quantisation == "nf4" else None
+        # In 4 bits numbers of two precisions meet in attention: that is left to torch's own.
+        quantised = recipe.quantisation == "nf4"
+        attention = fast.STOCK_ATTENTION if quantised else fast.attention_for(config, device.name)
+        four_bit = FourBit(device.name, recipe.double_quantisation) if quantised else None
         return cls(load_causal_lm(folder, getattr(torch, device.dtype), attention, four_bit), recipe, device)
 
     def begin_step(self, seed: int, step: int) -> None:
@@ -120,8 +122,13 @@ def _prepared(causal_lm: Any, recipe: Recipe) -> Any:
 
     if recipe.quantisation == "nf4":
         causal_lm = prepare_model_for_kbit_training(causal_lm, use_gradient_checkpointing=False)
+        for module in causal_lm.modules():
+            # bitsandbytes would repack weights, with coarser scales, at the first validation on a CPU.
+            if hasattr(module, "support_avx512bf16_for_cpu"):
+                module.support_avx512bf16_for_cpu = False
     if recipe.gradient_checkpointing:
-        causal_lm.gradient_checkpointing_enable({"use_reentrant": False})
+        with quiet():
+            causal_lm.gradient_checkpointing_enable({"use_reentrant": False})
         causal_lm.enable_input_require_grads()
     return causal_lm
 

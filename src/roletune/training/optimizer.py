@@ -5,6 +5,9 @@ Both are AdamW in 32 bits with betas 0.9 and 0.999; a checkpoint names the momen
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -26,7 +29,8 @@ class MasterOptimizer:
         """One update at this rate."""
         for settings in self._inner.param_groups:
             settings["lr"] = learning_rate
-        self._inner.step()
+        with _quiet():
+            self._inner.step()
 
     @property
     def moments(self) -> dict[str, Tensor]:
@@ -39,12 +43,21 @@ class MasterOptimizer:
         if self._names == _MOMENTS["adamw"]:
             self._inner.state[self._master] = {"step": torch.tensor(float(step)), **moments}
             return
-        self._inner.init_state(self._inner.param_groups[0], self._master, 0, 0)
+        with _quiet():
+            self._inner.init_state(self._inner.param_groups[0], self._master, 0, 0)
         state = self._inner.state[self._master]
         state["step"] = step
         for name, own in zip(_MOMENTS["adamw"], self._names, strict=True):
             state[own].copy_(moments[name])
         self._inner.initialized = True
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        # On a CPU there is no other memory to page to, and nothing that a user should do about it.
+        warnings.filterwarnings("ignore", message="Paged optimizers are not supported on CPU")
+        yield
 
 
 def _inner(master: nn.Parameter, recipe: Recipe) -> Any:

@@ -103,14 +103,14 @@ def plan_memory(base: Architecture, recipe: Recipe, place: Place) -> MemoryPlan:
     return MemoryPlan(base, recipe, place, (Part("process", PROCESS[place.device], "libraries and kernels"), *parts))
 
 
-def packed(base: Architecture, place: Place) -> bool:
-    """Whether attention and loss are the fast path's own (`fast.attention_for`)."""
-    return place.device == "cpu" and base.family in _FAST_ATTENTION
+def packed(base: Architecture, recipe: Recipe, place: Place) -> bool:
+    """Whether attention and loss are the fast path's own (`fast.attention_for`, `TrainableModel.load`)."""
+    return place.device == "cpu" and recipe.quantisation == "none" and base.family in _FAST_ATTENTION
 
 
 def fused(base: Architecture, recipe: Recipe, place: Place) -> bool:
     """Whether LoRA is, too (`lora.is_known`)."""
-    return packed(base, place) and recipe.quantisation == "none" and not recipe.gradient_checkpointing
+    return packed(base, recipe, place) and not recipe.gradient_checkpointing
 
 
 def adapter_weights(base: Architecture, recipe: Recipe) -> int:
@@ -206,7 +206,7 @@ def _computing(base: Architecture, recipe: Recipe, place: Place) -> Iterator[Par
         yield Part("activations", rows * every, how, "training")
     backward = 4 * base.inner * place.width
     yield Part("backward of a layer", rows * backward, f"{rows:,} rows x {backward / 1e3:,.1f} kB", "training")
-    scored = _LOSS_ROWS if packed(base, place) else int(rows * _SUPERVISED)
+    scored = _LOSS_ROWS if packed(base, recipe, place) else int(rows * _SUPERVISED)
     # In the model's precision, in fp32, and the softmax of it.
     wide = scored * base.vocabulary * (place.width + 8)
     yield Part("logits", wide, f"{scored:,} rows x {base.vocabulary:,} words x {place.width + 8} bytes", "training")
@@ -227,7 +227,7 @@ def _stock_layer(base: Architecture, recipe: Recipe, place: Place) -> float:
     """
     queries = base.heads * base.head_dim
     plain = 4 * base.hidden + 4 * queries + 2 * base.inner + 7 * recipe.rank
-    plain += int(_probabilities(base, recipe)) if packed(base, place) else 0
+    plain += int(_probabilities(base, recipe)) if packed(base, recipe, place) else 0
     dropped = 5 * base.hidden + queries + base.inner
     return place.width * plain + (place.width + (1 if recipe.dropout else 0)) * dropped
 

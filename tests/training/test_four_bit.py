@@ -1,0 +1,76 @@
+"""4 bits with bitsandbytes, and layers that are computed twice, on a tiny random model on the CPU."""
+
+import dataclasses
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from roletune.engine.progress import SilentProgress
+from roletune.models.device import pick_device
+from roletune.training.batch import MicroBatch
+from roletune.training.flat import gradient
+from roletune.training.model import TrainableModel
+from roletune.training.recipe import Recipe
+from roletune.training.sft import train
+
+NAMES = {"base_label": "org/base", "base_identity": "b", "character": "Anne", "data_hash": "d"}
+
+
+def gradient_of(tiny_base, sequences, dtype, **settings):
+    device = dataclasses.replace(pick_device("cpu"), dtype=dtype)
+    model = TrainableModel.load(tiny_base, Recipe(rank=4, dropout=0.0, **settings), device)
+    with torch.no_grad():
+        generator = torch.Generator().manual_seed(3)
+        model.flat.master.copy_(torch.randn(len(model.flat), generator=generator) * 0.05)
+    model.flat.refresh()
+    model.begin_step(0, 0)
+    loss = model.nll(MicroBatch.of(sequences, "cpu", share=model.packs), 10.0)
+    loss.backward()
+    return loss.item(), gradient(model.flat).clone()
+
+
+@pytest.mark.parametrize(("dtype", "close"), [("float32", 1e-5), ("bfloat16", 3e-2)])
+def test_checkpointing_changes_neither_loss_nor_gradient(tiny_base, tiny_sequences, dtype, close):
+    sequences = tiny_sequences([40, 30])
+    loss, grad = gradient_of(tiny_base, sequences, dtype)
+    again, same = gradient_of(tiny_base, sequences, dtype, gradient_checkpointing=True)
+    assert again == pytest.approx(loss, rel=close)
+    assert float((same - grad).norm()) < 2 * close * float(grad.norm())
+
+
+def test_a_recipe_in_4_bits_trains_and_leaves_an_adapter(tiny_base, tiny_sequences, tmp_path):
+    pytest.importorskip("bitsandbytes")
+    adapter = train(
+        tiny_sequences([40, 30, 35, 20]),
+        tiny_sequences([31, 27], seed=9),
+        base_folder=tiny_base,
+        recipe=Recipe(
+            rank=4,
+            quantisation="nf4",
+            double_quantisation=True,
+            optimizer="paged_adamw_32bit",
+            gradient_checkpointing=True,
+            batch_sequences=2,
+            micro_tokens=60,
+            learning_rate=0.01,
+            epochs=4,
+            patience=0,
+        ),
+        run_dir=tmp_path / "run",
+        progress=SilentProgress(),
+        **NAMES,
+    )
+    losses = [point.train_loss for point in adapter.curve if point.train_loss is not None]
+    assert losses[-1] < losses[0]
+    assert all(
+        torch.isfinite(value).all() for value in load_file(tmp_path / "run" / "adapter_model.safetensors").values()
+    )
+
+
+def test_weights_in_4_bits_are_a_quarter(tiny_base):
+    pytest.importorskip("bitsandbytes")
+    model = TrainableModel.load(tiny_base, Recipe(rank=4, quantisation="nf4"), pick_device("cpu"))
+    weight = model.peft.get_base_model().model.layers[0].mlp.up_proj.base_layer.weight
+    assert weight.dtype == torch.uint8
+    assert weight.numel() == 64 * 96 // 2
