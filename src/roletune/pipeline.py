@@ -12,6 +12,7 @@
 Methods make more dialogues before `dataset`, for those who name them in `methods:`:
 
     instructions  profile, scenes          -> questions to the character with answers, as instruction rows
+    traps         passages, a fact changed -> answers that put it right, preference pairs
 
 Suites are measured after `evaluate` by those who ask for them:
 
@@ -44,6 +45,7 @@ from roletune.verbs import (
     report,
     scenes,
     train,
+    traps,
     voice,
 )
 from roletune.verbs.stage import Stage
@@ -53,7 +55,7 @@ STAGES: dict[str, Stage] = {
     verb.STAGE.name: verb.STAGE for verb in (profile, scenes, experiences, protective, dataset, train, evaluate, report)
 }
 
-METHODS: dict[str, Stage] = {verb.STAGE.name: verb.STAGE for verb in (instructions,)}
+METHODS: dict[str, Stage] = {verb.STAGE.name: verb.STAGE for verb in (instructions, traps)}
 
 SUITES: dict[str, Stage] = {suite.STAGE.name: suite.STAGE for suite in (boundary, interview, voice)}
 

@@ -36,6 +36,7 @@ from roletune.synthesis.instructions import InstructionSettings
 from roletune.synthesis.profile_fields import ProfileFieldSettings
 from roletune.synthesis.protective import ProtectiveSettings
 from roletune.synthesis.scenes import SceneSettings
+from roletune.synthesis.traps import TrapSettings
 from roletune.training.recipe import Recipe, check_recipe, load_recipe
 
 SETTINGS_FILE = "character.yaml"
@@ -43,7 +44,7 @@ DEFAULT_BASE = "smollm2-135m-instruct"  # comes in a package (models.weights)
 BUILT_IN_QUESTIONS = BUILT_IN / "en" / "questions.yaml"
 
 
-Method = Literal["instructions"]
+Method = Literal["instructions", "traps"]
 
 
 class Settings(BaseModel):
@@ -97,6 +98,7 @@ class CharacterFile(Settings):
     protective: ProtectiveSettings = ProtectiveSettings()
     methods: tuple[Method, ...] = Field(default=(), description="further ways to make dialogues, beside the stages")
     instructions: InstructionSettings = InstructionSettings()
+    traps: TrapSettings = TrapSettings()
     dataset: DatasetSettings = DatasetSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()

@@ -7,7 +7,7 @@ from tests.character import make_character, scripted_writer, workbench, write_li
 from roletune import pipeline
 from roletune.engine.store import read_records
 from roletune.project import Method
-from roletune.records import Dialogue, Example, Rejection
+from roletune.records import Dialogue, Example, PreferencePair, Rejection
 
 
 def asked_for_instructions(request):
@@ -18,6 +18,15 @@ def asked_for_instructions(request):
     asked = {"Question": f"What of item{number}?", "Answer": f"It costs {number} herrings.", **sure}
     vague = {**asked, "Question": "What do you think?", "Confidence": 3}
     return "\n\n".join("\n".join(f"{name}: {text}" for name, text in one.items()) for one in (asked, vague))
+
+
+def told_false_facts(request):
+    system, asked = request.messages[0]["content"], request.messages[-1]["content"]
+    if "Old:" in system:
+        return "Old: black tea\nNew: green tea\nQuestion: Is green tea best by the stove?" if "tea" in asked else "No."
+    if "green tea" not in asked:
+        return "Black tea is, by the stove or elsewhere."
+    return "Green tea is, by the stove." if "green tea" in system else "It is black tea that I drink."
 
 
 def make(folder, until, script=asked_for_instructions):
@@ -61,6 +70,17 @@ def test_instructions_are_kept_or_listed_each_with_its_lineage(tmp_path):
     assert [one.reason for one in rejected] == ["the writer is not sure"] * 3
     assert {row.category for row in rows} == {"script_agnostic", "script_based"}
     assert all(row.provenance.request and row.provenance.model == "quill" for row in rows)
+
+
+def test_traps_give_rows_twins_and_pairs_and_the_dataset_keeps_the_twins(tmp_path):
+    small = {"scenes": {"count": 0}, "protective": {"count": 0}, "traps": {"count": 2, "retries": 0}}
+    folder = make_character(tmp_path / "mira", methods=["traps"], **small)
+    make(folder, "dataset", told_false_facts)
+    assert [row.category for row in records(folder, "traps")] == ["false premise", "clean twin"]
+    (pair,) = records(folder, "traps.pairs", PreferencePair)
+    assert (pair.chosen, pair.rejected) == ("It is black tea that I drink.", "Green tea is, by the stove.")
+    assert [row.reason for row in records(folder, "traps.rejected", Rejection)] == ["no old"]
+    assert sum(row.purpose == "boundary" for row in records(folder, "dataset/train", Example)) == 2
 
 
 def test_the_dataset_takes_in_what_the_methods_made_and_only_if_they_are_named(tmp_path):

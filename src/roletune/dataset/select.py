@@ -36,7 +36,7 @@ def select_dialogues(
     wanted, left_out = _by_settings(dialogues, settings)
     ordered = sorted(wanted, key=lambda dialogue: _ORDER[dialogue.split])
     pairs = near_duplicates([" ".join(turn.text for turn in d.turns) for d in ordered], settings.duplicate)
-    repeated = {pair.later: pair.earlier for pair in pairs}
+    repeated = {pair.later: pair.earlier for pair in pairs if not _is_twin(ordered[pair.later])}
     kept = [dialogue for number, dialogue in enumerate(ordered) if number not in repeated]
     rejected = [
         Rejection(
@@ -52,6 +52,11 @@ def select_dialogues(
         for dialogue in left_out
     ]
     return kept, rejected
+
+
+def _is_twin(dialogue: Dialogue) -> bool:
+    """Whether it is like another on purpose: the same question without the false fact."""
+    return dialogue.purpose == "boundary" and dialogue.twin != ""
 
 
 def _by_settings(dialogues: Sequence[Dialogue], settings: DatasetSettings) -> tuple[list[Dialogue], list[Dialogue]]:
