@@ -27,7 +27,7 @@ NAMES: dict[str, Contestant] = {"base": "base", "base_prompt": "base_prompt", "a
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        epilog="roletune arena examples/jarvis      roletune arena examples/jarvis --first base --second base_prompt"
+        epilog="roletune arena examples/jarvis\n\nroletune arena examples/jarvis --first base --second base_prompt"
     )(arena)
 
 

@@ -22,7 +22,7 @@ from roletune.records import Agreement, CalibrationReport, Interviews, JudgeBias
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        epilog="roletune calibrate build/suites/interview.json --sheet human.csv      "
+        epilog="roletune calibrate build/suites/interview.json --sheet human.csv\n\n"
         "roletune calibrate build/suites/interview.json human.csv"
     )(calibrate)
 

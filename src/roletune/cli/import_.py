@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
         "import",
-        epilog="roletune import ada biography.epub letters/      roletune import ada 'wiki:Ada Lovelace'      "
+        epilog="roletune import ada biography.epub letters/\n\nroletune import ada 'wiki:Ada Lovelace'\n\n"
         "roletune import hal fandom:2001/HAL_9000 --licence 'CC BY-SA 3.0'",
     )(import_)
 

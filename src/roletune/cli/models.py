@@ -33,7 +33,7 @@ _PARTS = {
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(epilog="roletune fetch      roletune fetch Qwen/Qwen2.5-0.5B-Instruct      roletune fetch model.gguf")(
+    app.command(epilog="roletune fetch\n\nroletune fetch Qwen/Qwen2.5-0.5B-Instruct\n\nroletune fetch model.gguf")(
         fetch
     )
     app.command(epilog="roletune recipes quick")(recipes)

@@ -31,7 +31,7 @@ NONE: list[str] = []
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        epilog="roletune review experiences examples/jarvis      roletune review scenes examples/jarvis --rejected"
+        epilog="roletune review experiences examples/jarvis\n\nroletune review scenes examples/jarvis --rejected"
     )(review)
 
 

@@ -23,7 +23,7 @@ from roletune.evaluation.rolebench_splits import SplitAudit, audit_splits
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        epilog="roletune rolebench answers.jsonl --references role_specific/test.jsonl      "
+        epilog="roletune rolebench answers.jsonl --references role_specific/test.jsonl\n\n"
         "roletune rolebench answers.jsonl --references zh/test.jsonl --language zh --json",
     )(rolebench)
 

@@ -20,8 +20,8 @@ SETTINGS = "settings"  # the word in place of a run's id
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(epilog="roletune runs examples/jarvis      roletune runs examples/jarvis --json")(runs)
-    app.command(epilog="roletune use 3f9c examples/jarvis      roletune use settings examples/jarvis")(use)
+    app.command(epilog="roletune runs examples/jarvis\n\nroletune runs examples/jarvis --json")(runs)
+    app.command(epilog="roletune use 3f9c examples/jarvis\n\nroletune use settings examples/jarvis")(use)
 
 
 def runs(character: Character = Path(), as_json: AsJson = False) -> None:

@@ -27,7 +27,7 @@ KEY = "ROLETUNE_API_KEY"
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(
-        epilog="roletune serve examples/jarvis examples/hamlet      roletune serve examples/jarvis --clients      "
+        epilog="roletune serve examples/jarvis examples/hamlet\n\nroletune serve examples/jarvis --clients\n\n"
         "roletune serve examples/jarvis --upstream http://127.0.0.1:8000/v1"
     )(serve)
 

@@ -29,9 +29,7 @@ CONTESTANTS = ("base", "base_prompt", "adapter")
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="roletune show scenes examples/jarvis      roletune show dataset examples/jarvis --number 3")(
-        show
-    )
+    app.command(epilog="roletune show scenes examples/jarvis\n\nroletune show dataset examples/jarvis --number 3")(show)
 
 
 def show(

@@ -32,8 +32,8 @@ def register(app: typer.Typer) -> None:
     app.command(
         "run",
         help="Build, train, measure and report: every stage that is not up to date.",
-        epilog="roletune run examples/jarvis      roletune run examples/jarvis --until dataset      "
-        "roletune run examples/jarvis --with boundary      roletune run examples/jarvis --dry-run",
+        epilog="roletune run examples/jarvis\n\nroletune run examples/jarvis --until dataset\n\n"
+        "roletune run examples/jarvis --with boundary\n\nroletune run examples/jarvis --dry-run",
     )(run)
     for stage in STAGES.values():
         app.command(
@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
         app.command(
             method.name,
             help=f"Method: {method.about}. The dataset takes it in if `methods:` in character.yaml names it.",
-            epilog=f"roletune {method.name} examples/jarvis      roletune {method.name} examples/jarvis --dry-run",
+            epilog=f"roletune {method.name} examples/jarvis\n\nroletune {method.name} examples/jarvis --dry-run",
         )(_command(method.name))
 
 

@@ -20,7 +20,7 @@ from roletune.workbench import open_workbench
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="roletune chat examples/jarvis      echo 'Are you up?' | roletune chat examples/jarvis")(chat)
+    app.command(epilog="roletune chat examples/jarvis\n\necho 'Are you up?' | roletune chat examples/jarvis")(chat)
 
 
 def chat(

@@ -23,7 +23,7 @@ from roletune.workbench import Workbench
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="roletune trace 3f9a examples/jarvis      roletune trace 3f9a examples/jarvis --json")(trace)
+    app.command(epilog="roletune trace 3f9a examples/jarvis\n\nroletune trace 3f9a examples/jarvis --json")(trace)
 
 
 def trace(
