@@ -6,8 +6,17 @@ from hypothesis import strategies as st
 
 from roletune.errors import ReplyError
 from roletune.llm.scripted import ScriptedModel
+from roletune.prompts import load_prompt
 from roletune.records import Passage
-from roletune.synthesis.scenes import SceneSettings, extract_scenes, parse_scenes, plan_calls, select_scenes
+from roletune.synthesis.scenes import (
+    SceneCall,
+    SceneSettings,
+    extract_scenes,
+    parse_scenes,
+    plan_calls,
+    plan_round,
+    select_scenes,
+)
 
 from .made import PASSAGE, PROFILE, SCENE, SCENES_PROMPT, reply
 
@@ -171,3 +180,47 @@ def test_every_scene_is_kept_or_listed():
     assert sorted([scene.id for scene in kept] + [row.record["id"] for row in rejected]) == sorted(s.id for s in scenes)
     assert kept
     assert rejected
+
+
+def made_of(number, title):
+    scene = of(f"JARVIS finds {title} in the hall", title)
+    return scene.model_copy(update={"provenance": scene.provenance.model_copy(update={"passage": str(number)})})
+
+
+def test_a_round_asks_about_each_passage_once_and_tells_what_the_rounds_before_made_of_it():
+    settings = SceneSettings(count=5, per_call=1, told=2)
+    first = plan_round(passages(3), settings, 0, [], 0)
+    assert [(call.passage.id, call.sample, call.earlier) for call in first] == [
+        ("0", 0, ()),
+        ("1", 0, ()),
+        ("2", 0, ()),
+    ]
+    kept = [made_of(0, "cups"), made_of(1, "spoons"), made_of(0, "forks"), made_of(0, "plates")]
+    second = plan_round(passages(3), settings, 1, kept, 3)
+    assert [(call.passage.id, call.sample) for call in second] == [("0", 1), ("1", 1)]
+    assert [[scene.title for scene in call.earlier] for call in second] == [["forks", "plates"], ["spoons"]]
+
+
+def test_what_was_not_kept_is_replaced_until_there_are_enough_or_nothing_more_comes():
+    settings, three = SceneSettings(count=6, per_call=2, replacements=2), [made_of(0, word) for word in "abc"]
+    assert plan_round(passages(3), settings, 0, [], 0)
+    again = plan_round(passages(3), settings, 1, three, 3)
+    assert [(call.passage.id, call.count, call.sample) for call in again] == [("1", 2, 1), ("2", 1, 1)]
+    assert plan_round(passages(3), settings, 1, three, 0) == []  # the last round brought nothing
+    assert plan_round(passages(3), settings, 1, [*three, *three], 3) == []  # there are enough
+    assert plan_round(passages(3), settings, 3, three, 1) == []  # enough was tried
+    assert plan_round([], settings, 0, [], 1) == []
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_writer_is_told_of_the_scenes_that_there_are(language):
+    writer = ScriptedModel([PLAIN, PLAIN])
+    plain = SceneCall(passage=PASSAGE, count=2, sample=0)
+    told = plain.model_copy(update={"earlier": (made_of(0, "cups"),)})
+    for call in (plain, told):
+        prompt = load_prompt("scenes", language)
+        settings = SceneSettings()
+        asyncio.run(extract_scenes(call, writer, profile=PROFILE, prompt=prompt, examples=[SCENE], settings=settings))
+    before, after = ("\n".join(message["content"] for message in one.messages) for one in writer.requests)
+    assert "JARVIS finds cups in the hall" in after
+    assert "cups" not in before

@@ -40,11 +40,16 @@ def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
     return len(a & b) / union if union else 0.0
 
 
-def near_duplicates(texts: Sequence[str], threshold: float) -> list[Duplicate]:
-    """For each text that repeats an earlier one (similarity >= threshold), its most similar earlier text."""
+def near_duplicates(texts: Sequence[str], threshold: float, since: int = 0) -> list[Duplicate]:
+    """For each text that repeats an earlier one (similarity >= threshold), its most similar earlier text.
+
+    Texts before `since` are known not to be asked about.
+    """
     sets = [words_of(text) for text in texts]
     found = []
     for later, candidates in enumerate(_candidates(sets, threshold)):
+        if later < since:
+            continue
         scored = [(jaccard(sets[earlier], sets[later]), -earlier) for earlier in candidates]
         best, earlier = max(scored, default=(0.0, 0))
         if best >= threshold:

@@ -1,7 +1,10 @@
 """Stage `scenes`: passage -> scenes (Character-LLM's scene extraction).
 
 For each passage the writer invents scenes in the script format, after a few examples from the train split. Scenes
-without a place or a situation, and near-duplicates of earlier ones, are rejected with their reason.
+without a place or a situation, and near-duplicates of earlier ones, are rejected with their reason, and replaced.
+
+It goes in rounds: in one round each passage is asked about once, and the writer is told what the rounds before it made
+of the passage. A round depends on finished rounds only, so that a run that goes on asks exactly what it would have.
 """
 
 from __future__ import annotations
@@ -34,18 +37,47 @@ class SceneSettings(BaseModel):
     top_p: float = Field(default=0.95, gt=0, le=1, description="as Character-LLM")
     max_tokens: int = Field(default=700, ge=50)
     retries: int = Field(default=1, ge=0, description="times a reply that can't be read is asked for again")
+    told: int = Field(default=10, ge=0, description="scenes of earlier rounds that the writer is told of, a passage")
+    replacements: int = Field(default=3, ge=0, description="rounds, at most, for scenes that were not kept")
     max_words: int = Field(default=90, ge=5, description="of a background; a longer one tells a story")
     duplicate: float = Field(default=0.6, gt=0, le=1, description="word overlap of backgrounds that counts as the same")
 
 
 class SceneCall(BaseModel):
-    """One question to the writer: a passage, and which repetition for it."""
+    """One question to the writer: a passage, which repetition for it, and the scenes that there are already."""
 
     model_config = ConfigDict(frozen=True)
 
     passage: Passage
     count: int
     sample: int
+    earlier: tuple[Scene, ...] = ()
+
+
+def plan_round(
+    passages: Sequence[Passage], settings: SceneSettings, number: int, kept: Sequence[Scene], brought: int
+) -> list[SceneCall]:
+    """The calls of a round, none when all is done; `brought` is how many scenes the round before it gave.
+
+    First come the rounds of the plan, then those that replace what was not kept, as long as there is something to
+    replace and a round brings something.
+    """
+    plan = plan_calls(passages, settings)
+    planned = max((call.sample for call in plan), default=-1) + 1
+    calls = [call for call in plan if call.sample == number]
+    missing = min(settings.count - len(kept), settings.per_call * len(passages))
+    if number >= planned and brought and missing > 0 and number < planned + settings.replacements:
+        start = number % len(passages)
+        turned = [*passages[start:], *passages[:start]]
+        again = plan_calls(turned, settings.model_copy(update={"count": missing}))
+        calls = [call.model_copy(update={"sample": number}) for call in again]
+    return [call.model_copy(update={"earlier": _made_of(call.passage, kept, settings.told)}) for call in calls]
+
+
+def _made_of(passage: Passage, kept: Sequence[Scene], told: int) -> tuple[Scene, ...]:
+    """The latest scenes that were made of a passage."""
+    made = tuple(scene for scene in kept if scene.provenance.passage == passage.id)
+    return made[-told:] if told else ()
 
 
 def plan_calls(passages: Sequence[Passage], settings: SceneSettings) -> list[SceneCall]:
@@ -73,7 +105,13 @@ async def extract_scenes(
     """Ask for scenes about one passage. Raises ReplyError if the reply holds none."""
     request = ChatRequest(
         messages=chat_messages(
-            prompt.messages(_shots(examples, call.passage), profile=profile, passage=call.passage, count=call.count)
+            prompt.messages(
+                _shots(examples, call.passage),
+                profile=profile,
+                passage=call.passage,
+                count=call.count,
+                earlier=call.earlier,
+            )
         ),
         temperature=settings.temperature,
         top_p=settings.top_p,
@@ -92,7 +130,7 @@ def _shots(scenes: Sequence[Scene], passage: Passage) -> list[Shot]:
     """Known scenes as worked examples; what is known is told with the question only."""
     known = passage.model_copy(update={"text": "..."})
     headed = [scene.model_copy(update={"time": "", "mood": "", "present": ()}) for scene in scenes]
-    return [Shot(render_script(scene, ()), {"passage": known, "count": 1}) for scene in headed]
+    return [Shot(render_script(scene, ()), {"passage": known, "count": 1, "earlier": ()}) for scene in headed]
 
 
 def parse_scenes(reply: ChatReply, passage: Passage, prompt: Prompt, model: str, count: int) -> list[Scene]:
@@ -130,7 +168,8 @@ def select_scenes(
     `names` are those of the character's world: a scene that has none of them belongs to another story.
     """
     every = [*known, *scenes]
-    repeated = {pair.later: pair for pair in near_duplicates([scene.background for scene in every], settings.duplicate)}
+    backgrounds = [scene.background for scene in every]
+    repeated = {pair.later: pair for pair in near_duplicates(backgrounds, settings.duplicate, since=len(known))}
     kept: list[Scene] = []
     rejected: list[Rejection] = []
     for number, scene in enumerate(scenes, len(known)):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from roletune.engine.store import read_records
-from roletune.records import Scene
-from roletune.synthesis.scenes import drop_repeated, extract_scenes, plan_calls, select_scenes
+from roletune.records import Rejection, Scene
+from roletune.synthesis.scenes import SceneCall, drop_repeated, extract_scenes, plan_round, select_scenes
 from roletune.verbs.stage import Stage
 from roletune.verbs.writing import again, ask_each, train_dialogues, turned, writing_settings
 from roletune.workbench import Workbench
 
 
 async def make_scenes(bench: Workbench) -> str:
-    """Ask for scenes passage by passage; near-duplicates of known scenes are dropped and listed."""
+    """Ask for scenes passage by passage, in rounds; what is not kept is listed, and replaced in the rounds after it."""
     settings, profile = bench.project.character.scenes, bench.profile
     lived = [dialogue.scene for dialogue in train_dialogues(bench)]
     told, repeated = drop_repeated(read_records(bench.project.records("source_scenes"), Scene), lived, settings)
@@ -19,12 +19,9 @@ async def make_scenes(bench: Workbench) -> str:
     names = [profile.name, *profile.aliases, *dict.fromkeys(name for scene in known for name in scene.present)]
     examples = [scene for scene in known if scene.background and scene.title]
     writer, prompt = bench.ask("writer", "scenes"), bench.prompt("scenes")
-    calls = list(enumerate(plan_calls(profile.passages, settings)))
-    made, failed = await ask_each(
-        bench,
-        "scenes",
-        calls,
-        lambda call: extract_scenes(
+
+    async def extract(call: tuple[int, SceneCall]) -> list[Scene]:
+        return await extract_scenes(
             call[1],
             writer,
             profile=profile,
@@ -32,13 +29,20 @@ async def make_scenes(bench: Workbench) -> str:
             examples=turned(examples, call[0] * settings.examples)[: settings.examples],
             settings=settings,
             again=again(bench, settings.retries),
-        ),
-    )
-    chosen, rejected = select_scenes([scene for scenes in made for scene in scenes], known, names, settings)
-    kept = bench.keep("scenes", [*told, *chosen], [*failed, *repeated, *rejected], Scene)
+        )
+
+    chosen: list[Scene] = []
+    rejected: list[Rejection] = []
+    asked = number = brought = 0
+    while calls := plan_round(profile.passages, settings, number, chosen, brought):
+        made, failed = await ask_each(bench, "scenes", list(enumerate(calls, asked)), extract)
+        fresh, unfit = select_scenes([scene for scenes in made for scene in scenes], [*known, *chosen], names, settings)
+        chosen, rejected = [*chosen, *fresh], [*rejected, *failed, *unfit]
+        asked, number, brought = asked + len(calls), number + 1, len(fresh)
+    kept = bench.keep("scenes", [*told, *chosen], [*repeated, *rejected], Scene)
     if told:
         return f"{len(kept)} scenes kept, {len(told)} of them from the sources; {settings.count} asked for"
-    return f"{len(kept)} new scenes kept, {settings.count} asked for"
+    return f"{len(kept)} new scenes kept of {settings.count} asked for, in {number} rounds"
 
 
 STAGE = Stage(
