@@ -108,7 +108,8 @@ def _command(name: str) -> Callable[..., None]:
         else:
             _make(character, name, as_json=as_json, again=again)
 
-    return {"evaluate": evaluating, "train": training}.get(name, command)
+    special: dict[str, Callable[..., None]] = {"evaluate": evaluating, "train": training}
+    return special.get(name, command)
 
 
 def _make(folder: Path, until: str, *, as_json: bool, again: bool, suites: Sequence[str] = ()) -> None:

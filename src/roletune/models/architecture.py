@@ -87,7 +87,10 @@ def _table() -> dict[str, Architecture]:
         ("google/gemma-2-9b-it", "gemma2", (42, 3584, 14336, 16, 8, 256, 256000), True),
         ("google/gemma-2-27b-it", "gemma2", (46, 4608, 36864, 32, 16, 128, 256000), True),
     ]
-    return {name: Architecture(name, *sizes, tied, family) for name, family, sizes, tied in rows}
+    found = {}
+    for name, family, (layers, hidden, inner, heads, kv_heads, head_dim, vocabulary), tied in rows:
+        found[name] = Architecture(name, layers, hidden, inner, heads, kv_heads, head_dim, vocabulary, tied, family)
+    return found
 
 
 WELL_KNOWN = _table()

@@ -66,7 +66,7 @@ class SegmentCall(NamedTuple):
     """One question to the writer: a segment, how many questions, and which repetition for it."""
 
     segment: Segment
-    count: int
+    questions: int
     sample: int
 
 
@@ -139,7 +139,7 @@ async def write_instructions(
     request = ChatRequest(
         messages=chat_messages(
             prompt.messages(
-                profile=profile, segment=call.segment.text, knowledge=call.segment.knowledge, count=call.count
+                profile=profile, segment=call.segment.text, knowledge=call.segment.knowledge, count=call.questions
             )
         ),
         temperature=settings.temperature,
@@ -165,7 +165,7 @@ def parse_instructions(
         raise ReplyError("no question in the reply", reply.text)
     good: list[Instruction] = []
     rejected: list[Rejection] = []
-    for block in blocks[: call.count]:
+    for block in blocks[: call.questions]:
         reason = _fault(block, settings)
         if reason:
             record = {**block, "request": reply.key}

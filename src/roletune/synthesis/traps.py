@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -93,7 +93,7 @@ async def write_trap(
 ) -> Trap:
     """Four calls: the false fact, then three answers. Raises ReplyError if one of them can't be used."""
 
-    def request(asked: Prompt, **values: object) -> ChatRequest:
+    def request(asked: Prompt, **values: Any) -> ChatRequest:
         return ChatRequest(
             messages=chat_messages(asked.messages(profile=profile, partner=settings.partner, **values)),
             temperature=settings.temperature,

@@ -63,6 +63,6 @@ def _quiet() -> Iterator[None]:
 def _inner(master: nn.Parameter, recipe: Recipe) -> Any:
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW([master], weight_decay=recipe.weight_decay, fused=True)
-    from bitsandbytes.optim import PagedAdamW32bit
+    from bitsandbytes.optim.adamw import PagedAdamW32bit
 
     return PagedAdamW32bit([master], weight_decay=recipe.weight_decay)
