@@ -26,7 +26,7 @@ TEMPLATE = Path(__file__).parent / "new"
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(epilog="roletune new ada && roletune run ada")(new)
+    app.command(epilog="roletune new ada --name 'Ada Lovelace'")(new)
     app.command(epilog="roletune check examples/jarvis")(check)
     app.command(epilog="roletune clean examples/jarvis")(clean)
 
@@ -76,15 +76,16 @@ def check(character: Character = Path(), as_json: AsJson = False) -> None:
         print_json(figures)
         return
     console = Console()
-    for key, value in figures.items():
+    told = {**figures, "splits": ", ".join(f"{split} {splits[split]}" for split in SPLITS)}
+    for key, value in told.items():
         console.print(f"{key.replace('_', ' '):>10}  {value}", markup=False)
     for row in read.rejections[:5]:
         console.print(f"  not read: {row.reason}: {row.detail}", markup=False, style="yellow")
     empty = [split for split in SPLITS if not splits[split]]
     if empty:
         console.print(
-            f"No dialogue falls into {' and '.join(empty)}, so nothing can be measured yet: training needs all three. "
-            "Write more scenes (a dozen is a beginning), or try another seed under splits.",
+            f"No dialogue falls into {' and '.join(empty)}: training and measuring need all three splits. "
+            "Write more scenes (30 usually suffice), or raise both shares: splits: {validation: 0.2, test: 0.2}",
             style="yellow",
         )
         return

@@ -13,7 +13,7 @@ from rich.text import Text
 from roletune.cli.session import AsJson, print_json
 from roletune.cli.speakers_table import speakers_table
 from roletune.engine.lock import project_lock
-from roletune.project import Project
+from roletune.project import SETTINGS_FILE, Project
 from roletune.records import Origin, Profile, Speaker
 from roletune.sources import material
 from roletune.sources.formats import AUTO, READERS, ReadOptions
@@ -68,6 +68,8 @@ def import_(
         raise typer.BadParameter(f"there is no format {form!r}; the formats are {', '.join(READERS)}")
     if origin and origin not in get_args(Origin):
         raise typer.BadParameter(f"{origin!r} is none of {', '.join(get_args(Origin))}", param_hint="--origin")
+    if character.is_file() and character.name != SETTINGS_FILE:
+        raise typer.BadParameter(f"{character} is a file; the character's folder comes first, then the sources")
     project = Project.open(character, complete=False)
     chosen: Any = origin or None
     read = ReadOptions(tuple(section or ()), tuple(skip or ()), part, _names(speaker or []))
@@ -162,7 +164,8 @@ def _warnings(project: Project, result: Import, speakers: tuple[Speaker, ...]) -
         warnings.append("the subject is a living person: nothing is made before `consent:` says who agreed to what")
     if speakers and not any(speaker.character for speaker in speakers):
         names = ", ".join(speaker.name for speaker in speakers[:6])
-        warnings.append(f"{character.name} speaks in none of the scenes; those who do: {names}. Is one an alias?")
+        cure = f"If one is {character.name}, add the name to aliases in character.yaml"
+        warnings.append(f"{character.name} speaks in none of the scenes; those who do: {names}. {cure}")
     hinted = [speaker.name for speaker in speakers if speaker.hint.startswith("looks like")]
     if hinted:
         warnings.append(f"add to aliases in character.yaml, if they are {character.name}: {', '.join(hinted)}")
