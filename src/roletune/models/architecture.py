@@ -63,7 +63,7 @@ class Architecture:
 
 
 def _table() -> dict[str, Architecture]:
-    rows: list[tuple[str, str, tuple[int, ...], bool]] = [
+    rows: list[tuple[str, str, tuple[int, int, int, int, int, int, int], bool]] = [
         # hub id, family, (layers, hidden, inner, heads, groups of keys, head's width, vocabulary), tied
         ("HuggingFaceTB/SmolLM2-135M-Instruct", "llama", (30, 576, 1536, 9, 3, 64, 49152), True),
         ("HuggingFaceTB/SmolLM2-360M-Instruct", "llama", (32, 960, 2560, 15, 5, 64, 49152), True),
