@@ -722,9 +722,7 @@ class VoiceReport(Record):
     classifier: VoiceClassifier | None = Field(default=None, description="None: too few lines to tell voices apart")
     taken: dict[Contestant, Rate] = Field(description="replies that the classifier takes for the character's")
     phrases: tuple[str, ...] = ()
-    phrase_use: dict[str, Rate] = Field(
-        description="with a catchphrase: replies by contestant, `authentic` lines"
-    )
+    phrase_use: dict[str, Rate] = Field(description="with a catchphrase: replies by contestant, `authentic` lines")
     copying: dict[Contestant, CopyReport]
     identification: IdentificationReport | None = None
 

@@ -18,14 +18,14 @@ CAR, SORT, PLANE = "What car did you drive?", "How is a quick sort written in Py
 BOOKS, MOVIE = "Which books on C++ are good?", "Which movie do you like best?"
 
 
-def labelled():
+def labelled(which="characters"):
     """Line -> (leak, doubtful)."""
-    characters = yaml.safe_load(LABELS.read_text("utf-8"))["characters"]
+    characters = yaml.safe_load(LABELS.read_text("utf-8"))[which]
     return {
         f"{character}.{model}.{line}": (label.endswith("leak"), label.startswith("likely"))
         for character, models in characters.items()
         for model in MODELS
-        for line, label in models[model].items()
+        for line, label in models.get(model, {}).items()
     }
 
 
@@ -38,11 +38,11 @@ def counts(model, characters=None):
     return leaks
 
 
-def judged():
+def judged(which="characters"):
     """Line -> whether the expressions find a leak, over the labelled replies."""
-    characters = yaml.safe_load(LABELS.read_text("utf-8"))["characters"]
+    characters = yaml.safe_load(LABELS.read_text("utf-8"))[which]
     found = {}
-    for line in labelled():
+    for line in labelled(which):
         character, model, number = line.split(".")
         entry = json.loads((REPLIES / f"{character}.{model}.single.json").read_text("utf-8"))[int(number)]
         turns = entry["reply"] if isinstance(entry["reply"], list) else [entry["reply"]]
@@ -101,6 +101,12 @@ def test_on_real_replies_the_expressions_agree_with_the_labels():
     found = agreement(judged(), {line: leak for line, (leak, _) in labelled().items()})
     assert found.precision.value >= 0.97, found.false_alarms
     assert found.recall.value >= 0.97, found.missed
+
+
+@pytest.mark.skipif(not (REPLIES / "Newton.sft.single.json").is_file(), reason="the replies are not there")
+def test_on_replies_that_it_was_not_written_on_most_leaks_are_found_and_nothing_else():
+    found = agreement(judged("unseen"), {line: leak for line, (leak, _) in labelled("unseen").items()})
+    assert (found.precision.count, found.precision.n, found.recall.n) == (6, 6, 7)
 
 
 def test_by_hand_the_trained_agents_leak_more_than_a_prompted_model():

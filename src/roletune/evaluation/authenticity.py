@@ -6,7 +6,8 @@ give away who speaks. How well that works is measured on scenes that were left o
 the ROC curve with an interval resampled by scene; a voice that can't be told apart there tells nothing about replies.
 
 Replies are read between two marks: the share of the character's own left-out lines that are taken for the
-character's, and that of other people's lines. A reply in nobody's manner may be taken for either.
+character's, and that of other people's lines. A reply in nobody's manner may be taken for either: a polite assistant
+may pass for a butler. So the base model's own replies are a third mark.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Matrix = NDArray[np.float32]
-    Vector = NDArray[np.float64]
+    Vector = NDArray[np.float32]
 
 FEATURES = 4096  # hashed n-grams
 FOLDS = 5
@@ -57,41 +58,42 @@ class Voice:
 
     def scores(self, texts: Sequence[str]) -> Vector:
         """Log-odds that each is the character's; above 0 it is taken for the character's."""
-        features = _counts([without_names(text, self.names) for text in texts])
-        found: Vector = _normalised(features, self.rarity) @ self.weights[:-1] + self.weights[-1]
+        return self.scores_of(_counts(texts, self.names))
+
+    def scores_of(self, counts: Matrix) -> Vector:
+        """The same for texts whose n-grams are counted already."""
+        found: Vector = _normalised(counts, self.rarity) @ self.weights[:-1] + self.weights[-1]
         return found
 
 
 def learn_voice(lines: Sequence[Line], names: Collection[str]) -> Voice:
     """A classifier from all lines. Raises MissingExtraError without numpy, EvaluationError for lines of one side."""
-    np = _numpy()
-    own = np.array([line.own for line in lines], dtype=bool)
+    own = _numpy().array([line.own for line in lines], dtype=bool)
     if not own.any() or own.all():
         raise EvaluationError("A voice is learnt from the character's lines and other people's. One side is missing.")
-    hidden = frozenset(names)
-    counts = _counts([without_names(line.text, hidden) for line in lines])
-    rarity = (np.log((1 + len(lines)) / (1 + (counts > 0).sum(0))) + 1).astype(np.float32)
-    return Voice(_fit(_normalised(counts, rarity), own), rarity, hidden)
+    return _learnt(_counts([line.text for line in lines], names), own, names)
 
 
 def measure_voice(
     lines: Sequence[Line], names: Collection[str], *, resamples: int = 1000, seed: int = 0
 ) -> VoiceClassifier | None:
     """How well the voice is told apart in scenes that were left out; None where there are too few lines or scenes."""
-    lines = some_lines(lines, seed)
+    np, lines = _numpy(), some_lines(lines, seed)
     scenes = sorted({line.scene for line in lines})
     sides = Counter(line.own for line in lines)
     if len(scenes) < LEAST_SCENES or min(sides[True], sides[False]) < LEAST_LINES:
         return None
     random.Random(seed).shuffle(scenes)
-    fold = {scene: k % min(FOLDS, len(scenes)) for k, scene in enumerate(scenes)}
+    fold_of = {scene: k % min(FOLDS, len(scenes)) for k, scene in enumerate(scenes)}
+    folds = np.array([fold_of[line.scene] for line in lines])
+    counts, own = _counts([line.text for line in lines], names), np.array([line.own for line in lines], dtype=bool)
     scores = [0.0] * len(lines)
-    for k in sorted(set(fold.values())):
-        rest = [line for line in lines if fold[line.scene] != k]
-        if len({line.own for line in rest}) < 2:
+    for k in sorted(set(fold_of.values())):
+        held = folds == k
+        if own[~held].all() or not own[~held].any():
             return None
-        held = [i for i, line in enumerate(lines) if fold[line.scene] == k]
-        for i, score in zip(held, learn_voice(rest, names).scores([lines[i].text for i in held]), strict=True):
+        found = _learnt(counts[~held], own[~held], names).scores_of(counts[held])
+        for i, score in zip(np.flatnonzero(held), found, strict=True):
             scores[i] = float(score)
     return VoiceClassifier(
         auc=_auc_by_scene(lines, scores, resamples, seed),
@@ -152,12 +154,19 @@ def _auc_by_scene(lines: Sequence[Line], scores: Sequence[float], resamples: int
     return Estimate(value=whole, low=quantile(draws, 0.025), high=quantile(draws, 0.975), n=len(names))
 
 
+def _learnt(counts: Matrix, own: NDArray[np.bool_], names: Collection[str]) -> Voice:
+    np = _numpy()
+    rarity = (np.log((1 + len(own)) / (1 + (counts > 0).sum(0))) + 1).astype(np.float32)
+    return Voice(_fit(_normalised(counts, rarity), own), rarity, frozenset(names))
+
+
 def _fit(features: Matrix, own: NDArray[np.bool_]) -> Vector:
     """Weights and intercept; both sides weigh the same, however many lines they have (Nesterov's method)."""
     np = _numpy()
-    balance = np.where(own, 0.5 / own.sum(), 0.5 / (~own).sum())
-    target = own.astype(np.float64)
-    weights = np.zeros(features.shape[1] + 1)
+    # All in one precision: a mixed product would copy the whole matrix in every step.
+    balance = np.where(own, 0.5 / own.sum(), 0.5 / (~own).sum()).astype(np.float32)
+    target = own.astype(np.float32)
+    weights = np.zeros(features.shape[1] + 1, dtype=np.float32)
     ahead = weights.copy()
     rate = 1 / (0.5 + PENALTY)  # rows have length one, with the intercept's 1: the curvature is at most 2 / 4
     for step in range(STEPS):
@@ -170,11 +179,11 @@ def _fit(features: Matrix, own: NDArray[np.bool_]) -> Vector:
     return weights
 
 
-def _counts(texts: Sequence[str]) -> Matrix:
-    """Damped counts of hashed n-grams, one row a text."""
+def _counts(texts: Sequence[str], names: Collection[str]) -> Matrix:
+    """Damped counts of hashed n-grams, one row a text, names taken out."""
     np = _numpy()
     table = np.zeros((len(texts), FEATURES), dtype=np.float32)
-    for row, text in enumerate(texts):
+    for row, text in enumerate(without_names(text, names) for text in texts):
         grams = Counter(
             zlib.crc32(word[k : k + n].encode()) % FEATURES
             for word in (f" {part} " for part in re.findall(r"\w+(?:['’]\w+)*|[^\w\s]", text.casefold()))

@@ -1,7 +1,8 @@
 """Identification: among the real next line and lines of other speakers, which does the model find likeliest?
 
-The context is the real conversation up to the line. The others' lines come from the same scene first, then from other
-held-out scenes, drawn with a seed; all contestants see the same ones. Guessing is right once in as many as there are
+The context is the real conversation up to the line. The others' lines come from later in the same scene first, then
+from other held-out scenes, drawn with a seed; nothing that was said already is among them, since any model finds what
+it has just read likely. All contestants see the same candidates. Guessing is right once in as many as there are
 candidates, and that chance is stated. Compared are the mean log-likelihood of a token, which has no preference for
 short lines, and the summed one, which has. A tie is wrong: a model that can't tell did not identify anybody.
 """
@@ -9,7 +10,7 @@ short lines, and the summed one, which has. A tie is wrong: a model that can't t
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
@@ -65,15 +66,15 @@ def choices(examples: Sequence[Example], *, others: int = OTHERS, most: int = 0,
     A line of fewer than LEAST_WORDS words is left out, and so is one that has fewer than `others` others' lines to
     stand among.
     """
-    spoken = {example.id: _others(example) for example in examples}
-    everybody = [text for texts in spoken.values() for text in texts]
+    everybody = [text for example in examples for text in _others(example.messages)]
     found: list[Choice] = []
     for example in examples:
         generator = random.Random(f"{seed}:{example.id}")
         lines = [place for place, message in enumerate(example.messages) if message.loss]
         for number, place in enumerate(lines):
             real = example.messages[place].content
-            drawn = _draw(real, spoken[example.id], everybody, others, generator)
+            said = {_folded(message.content) for message in example.messages[: place + 1]}
+            drawn = _draw(said, _others(example.messages[place:]), everybody, others, generator)
             if len(words(real)) >= LEAST_WORDS and len(drawn) == others:
                 context = tuple(message.model_copy(update={"loss": False}) for message in example.messages[:place])
                 found.append(Choice(example.id, number, context, (real, *drawn)))
@@ -148,22 +149,24 @@ def _item(
     )
 
 
-def _others(example: Example) -> list[str]:
+def _others(messages: Sequence[Message]) -> list[str]:
     """What other speakers say, long enough to be told from anybody's."""
-    return [m.content for m in example.messages if m.role == "user" and len(words(m.content)) >= LEAST_WORDS]
+    return [m.content for m in messages if m.role == "user" and len(words(m.content)) >= LEAST_WORDS]
+
+
+def _folded(text: str) -> str:
+    return " ".join(words(text))
 
 
 def _draw(
-    real: str, near: Sequence[str], everybody: Sequence[str], count: int, generator: random.Random
+    said: Collection[str], near: Sequence[str], everybody: Sequence[str], count: int, generator: random.Random
 ) -> tuple[str, ...]:
-    """Lines of the scene in random order, then those of all scenes; none twice, none that is the real line."""
-    same = " ".join(words(real))
+    """Lines of the scene in random order, then those of all scenes; none twice, none of those said already."""
     found: dict[str, str] = {}
     for texts in (near, everybody):
         for text in generator.sample(list(texts), len(texts)):
-            folded = " ".join(words(text))
-            if folded != same and len(found) < count:
-                found.setdefault(folded, text)
+            if _folded(text) not in said and len(found) < count:
+                found.setdefault(_folded(text), text)
     return tuple(found.values())
 
 

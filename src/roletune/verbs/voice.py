@@ -62,13 +62,14 @@ async def measure(bench: Workbench, identified: Callable[[Workbench], Identifica
     lines, phrases = _lines(bench), _phrases(bench)
     classifier, taken = _voice(bench, lines, said)
     training = TrainingText(_learnt(read_records(build / "dataset" / "train.jsonl", Example)))
-    own = {"authentic": [line.text for line in lines if line.own]}
+    spoken: dict[str, list[str]] = {"authentic": [line.text for line in lines if line.own]}
+    spoken.update(said.items())
     report = VoiceReport(
         adapter=adapter_hash(bench),
         classifier=classifier,
         taken=taken,
         phrases=phrases,
-        phrase_use={name: rate for name, texts in {**own, **said}.items() if (rate := phrase_use(texts, phrases))},
+        phrase_use={name: rate for name, texts in spoken.items() if (rate := phrase_use(texts, phrases))},
         copying={name: _copying(bench, texts, training) for name, texts in said.items()},
         identification=identified(bench),
     )
