@@ -23,7 +23,7 @@ def folder(tmp_path):
         models={"writer": writer},
         scenes={"count": 4, "per_call": 1},
         experiences={"replays": 2, "per_scene": 2},
-        protective={"count": 5},
+        protective={"count": 5, "twins": False},
     )
 
 

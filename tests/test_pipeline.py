@@ -15,7 +15,7 @@ from .character import TOPICS, Heard, make_character, scripted_writer, workbench
 SMALL = {
     "scenes": {"count": 4, "per_call": 2},
     "experiences": {"per_scene": 2},
-    "protective": {"count": 5, "partners": ["Olaf", "Visitor"]},
+    "protective": {"count": 5, "twins": False, "partners": ["Olaf", "Visitor"]},
 }
 WRITTEN = ["profile", "scenes", "experiences", "protective"]
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roletune.dataset.select import DatasetSettings, select_dialogues
+from roletune.errors import DatasetError
 
 from .made import dialogue
 
@@ -14,7 +15,7 @@ DIALOGUES = st.builds(
     st.text("abc", min_size=1, max_size=3),
     split=st.sampled_from(["train", "validation", "test"]),
     origin=st.sampled_from(["written", "generated"]),
-    purpose=st.sampled_from(["lived", "protective"]),
+    purpose=st.sampled_from(["lived", "boundary"]),
 )
 
 
@@ -61,3 +62,24 @@ def test_purposes_can_be_left_out_for_an_ablation():
 def test_every_dialogue_is_kept_or_listed_once(dialogues):
     kept, rejected = select_dialogues(dialogues, DatasetSettings(origins=("written",)))
     assert sorted([one.id for one in kept] + [row.record["id"] for row in rejected]) == sorted(d.id for d in dialogues)
+
+
+def test_protective_dialogues_that_are_the_lived_ones_copied_are_refused():
+    lived = [dialogue(name) for name in "abcdx"]
+    copied = [
+        one.model_copy(update={"id": f"p{one.id}", "purpose": "protective", "origin": "generated"}) for one in lived
+    ]
+    with pytest.raises(DatasetError, match=r"5 of 5 protective dialogues .*roletune protective"):
+        select_dialogues([*lived, *copied], DatasetSettings())
+    own = [dialogue(name, purpose="protective") for name in "efghi"]
+    kept, rejected = select_dialogues([*lived, *own, *copied[:3]], DatasetSettings())
+    assert [one.id for one in kept] == [one.id for one in [*lived, *own]]
+    assert len(rejected) == 3
+    assert select_dialogues([*lived, *copied], DatasetSettings(purposes=("lived",)))[0] == lived
+
+
+def test_a_clean_twin_of_a_question_stays_although_it_is_much_like_it():
+    trap = dialogue("a", "Olaf: Is green tea best?", "Mira: Black tea is best.", purpose="boundary")
+    twin = dialogue("b", "Olaf: Is black tea best?", "Mira: Black tea is best.", purpose="boundary")
+    assert len(select_dialogues([trap, twin], DatasetSettings())[0]) == 1
+    assert len(select_dialogues([trap, twin.model_copy(update={"twin": "a"})], DatasetSettings())[0]) == 2

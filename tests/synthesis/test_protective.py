@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from roletune.errors import ProjectError
 from roletune.llm.scripted import ScriptedModel
-from roletune.synthesis.lures import read_lures
+from roletune.prompts import load_prompt
+from roletune.records import KnowledgeBoundary
+from roletune.synthesis.lures import lures_for, read_lures
 from roletune.synthesis.protective import Lure, ProtectiveSettings, plan_lures, write_protective
 
 from .made import GOOD, PROFILE, PROTECTIVE_PROMPT, dialogue
@@ -92,3 +94,43 @@ def test_lures_that_can_not_be_used_are_told_with_their_file(tmp_path, text):
     (tmp_path / "lures.yaml").write_bytes(text)
     with pytest.raises(ProjectError, match=r"lures\.yaml"):
         read_lures("en", tmp_path)
+
+
+def test_lures_are_filled_in_from_what_this_character_must_not_know():
+    lures = {"canon": ["speaks of {topic}.", "sings."], "future": ["brings news from after {until}."]}
+    boundary = KnowledgeBoundary(must_not_know=("trains", "films"), until="1601")
+    assert lures_for(lures, boundary) == {
+        "canon": ["speaks of trains.", "speaks of films.", "sings."],
+        "future": ["brings news from after 1601."],
+    }
+    assert lures_for(lures, KnowledgeBoundary()) == {"canon": ["sings."]}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_language_has_the_six_categories_and_leaves_no_place_unfilled(language):
+    made = lures_for(read_lures(language), KnowledgeBoundary(must_not_know=("trains",), until="1601"))
+    assert list(made) == ["identity", "canon", "memory", "relationship", "future", "skill"]
+    assert not any(mark in text for texts in made.values() for text in texts for mark in "{}")
+
+
+def test_a_clean_twin_is_a_lived_dialogue_that_names_its_protective_scene():
+    lure = Lure(category="memory", text="thanks for a favour.", partner="Caller", sample=0)
+    prompts = [PROTECTIVE_PROMPT, load_prompt("protective_twin")]
+    made = [
+        asyncio.run(
+            write_protective(
+                lure,
+                ScriptedModel(["Caller: Is it late?\nJARVIS: Past nine, sir."]),
+                profile=PROFILE,
+                prompt=prompt,
+                examples=[],
+                settings=ProtectiveSettings(),
+                twin=twin,
+            )
+        )
+        for prompt, twin in zip(prompts, (False, True), strict=True)
+    ]
+    protective, clean = made
+    assert (clean.purpose, clean.category, clean.twin) == ("lived", "", protective.scene.title)
+    assert "thanks for a favour" not in clean.scene.background
+    assert protective.scene.id != clean.scene.id

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from roletune.engine.duplicates import near_duplicates
+from roletune.engine.duplicates import Duplicate, near_duplicates
+from roletune.errors import DatasetError
 from roletune.records import Dialogue, Origin, Purpose, Rejection, Split
 
 
@@ -26,16 +27,21 @@ class DatasetSettings(BaseModel):
     )
 
 
+_FEW = 5  # so many protective dialogues that say what lived ones say are no accident
 _ORDER: dict[Split, int] = {"test": 0, "validation": 1, "train": 2}
 
 
 def select_dialogues(
     dialogues: Sequence[Dialogue], settings: DatasetSettings
 ) -> tuple[list[Dialogue], list[Rejection]]:
-    """The dialogues to train and measure on; every other one is listed with its reason."""
+    """The dialogues to train and measure on; every other one is listed with its reason.
+
+    Raises DatasetError if half of the protective dialogues, or more, repeat lived ones.
+    """
     wanted, left_out = _by_settings(dialogues, settings)
     ordered = sorted(wanted, key=lambda dialogue: _ORDER[dialogue.split])
     pairs = near_duplicates([" ".join(turn.text for turn in d.turns) for d in ordered], settings.duplicate)
+    _refuse_copies(ordered, pairs)
     repeated = {pair.later: pair.earlier for pair in pairs if not _is_twin(ordered[pair.later])}
     kept = [dialogue for number, dialogue in enumerate(ordered) if number not in repeated]
     rejected = [
@@ -52,6 +58,22 @@ def select_dialogues(
         for dialogue in left_out
     ]
     return kept, rejected
+
+
+def _refuse_copies(dialogues: Sequence[Dialogue], pairs: Sequence[Duplicate]) -> None:
+    """Raise DatasetError if the protective dialogues are the lived ones once more: they would protect nothing."""
+    protective = sum(dialogue.purpose == "protective" for dialogue in dialogues)
+    copied = set()  # lived ones: one that is copied often is a single mistake
+    for pair in pairs:
+        both = {one.purpose: one for one in (dialogues[pair.earlier], dialogues[pair.later]) if not one.twin}
+        if set(both) == {"lived", "protective"}:
+            copied.add(both["lived"].id)
+    if len(copied) >= _FEW and 2 * len(copied) >= protective:
+        raise DatasetError(
+            f"{len(copied)} of {protective} protective dialogues say what lived ones say: the same data under two "
+            "names. Write or generate protective dialogues of their own (roletune protective), or leave them out with "
+            "dataset.purposes."
+        )
 
 
 def _is_twin(dialogue: Dialogue) -> bool:

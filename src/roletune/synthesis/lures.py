@@ -1,13 +1,39 @@
-"""`lures.yaml`: what somebody tries in a protective scene, by category."""
+"""`lures.yaml`: what somebody tries in a protective scene, by category.
+
+`{topic}` in a lure stands for each thing that this character must not know, `{until}` for the end of its knowledge; of
+a character that has none of them, such lures are left out.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
 
 from roletune.errors import ProjectError
 from roletune.prompts import BUILT_IN
+from roletune.records import KnowledgeBoundary
+
+
+def lures_for(lures: Mapping[str, Sequence[str]], boundary: KnowledgeBoundary) -> dict[str, list[str]]:
+    """The lures of this character: those that ask for what it must not know are filled in, or left out."""
+    made = {}
+    for category, texts in lures.items():
+        own = [filled for text in texts for filled in _filled(text, boundary)]
+        if own:
+            made[category] = own
+    return made
+
+
+def _filled(text: str, boundary: KnowledgeBoundary) -> list[str]:
+    if "{until}" in text:
+        text = text.replace("{until}", boundary.until)
+        if not boundary.until:
+            return []
+    if "{topic}" not in text:
+        return [text]
+    return [text.replace("{topic}", topic) for topic in boundary.must_not_know]
 
 
 def read_lures(language: str, folder: Path | None = None) -> dict[str, list[str]]:

@@ -1,8 +1,9 @@
 """Stage `protective`: somebody tries to lead the character out of its world or its role (Character-LLM).
 
 Character-LLM ties the number of protective scenes to the length of the profile (13 to 115), and leaks fall as the
-number rises; here the number is a setting. The lures come from `lures.yaml` by category, in turn, and the character's
-knowledge boundary is in the prompt: JARVIS knows computers, Beethoven does not.
+number rises; here the number is a setting. The lures come from `lures.yaml` by category, in turn, filled in from the
+character's own knowledge boundary: JARVIS knows computers, Beethoven does not. Each has a clean twin, in which somebody
+asks in the same way for something real, so that the character does not learn to refuse whatever sounds like this.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class ProtectiveSettings(BaseModel):
 
     count: int = Field(default=80, ge=0, description="protective dialogues to ask for, whatever the profile's length")
     categories: tuple[str, ...] = Field(default=(), description="of lures.yaml; default: all of them")
+    twins: bool = Field(default=True, description="write a clean twin of each: the same way of asking, something real")
     examples: int = Field(default=2, ge=0, description="protective dialogues of the train split shown as examples")
     example_turns: int = Field(default=6, ge=2, description="turns shown of each example")
     partners: tuple[str, ...] = Field(default=("Visitor",), min_length=1, description="who tries")
@@ -47,6 +49,11 @@ class Lure(BaseModel):
     text: str
     partner: str
     sample: int
+
+    @property
+    def title(self) -> str:
+        """What its scene is called; no two of a plan have one title."""
+        return f"{self.category}: {self.text} ({self.sample + 1})"
 
 
 def plan_lures(lures: Mapping[str, Sequence[str]], settings: ProtectiveSettings) -> list[Lure]:
@@ -82,8 +89,12 @@ async def write_protective(
     examples: Sequence[Dialogue],
     settings: ProtectiveSettings,
     again: Again | None = None,
+    twin: bool = False,
 ) -> Dialogue:
-    """Ask the writer for one protective dialogue. Raises ReplyError if the reply holds no line of the character."""
+    """Ask the writer for one protective dialogue, or with another prompt for its clean twin, which is a lived one.
+
+    Raises ReplyError if the reply holds no line of the character.
+    """
     request = ChatRequest(
         messages=chat_messages(
             prompt.messages(
@@ -100,15 +111,17 @@ async def write_protective(
     )
     source = Provenance(source=f"protective:{lure.category}")
     scene = Scene(
-        id=fingerprint(lure.model_dump()),
-        title=f"{lure.category} {lure.sample + 1}",
-        background=f"{lure.partner} {lure.text}",
+        id=fingerprint(lure.model_dump(), twin),
+        title=f"twin of {lure.title}" if twin else lure.title,
+        background=f"{lure.partner} speaks with {profile.name}." if twin else f"{lure.partner} {lure.text}",
         present=(lure.partner, profile.name),
         provenance=source,
     )
 
     def read(reply: ChatReply) -> Dialogue:
         provenance = provenance_of(source, prompt, writer, reply)
+        if twin:
+            return parse_experience(reply, scene, profile, provenance).model_copy(update={"twin": lure.title})
         return parse_experience(reply, scene, profile, provenance, "protective", lure.category)
 
     return await ask_until_read(writer, request, read, again)

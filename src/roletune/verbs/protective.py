@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from roletune.synthesis.lures import read_lures
-from roletune.synthesis.protective import plan_lures, write_protective
+from roletune.records import Dialogue
+from roletune.synthesis.lures import lures_for, read_lures
+from roletune.synthesis.protective import Lure, plan_lures, write_protective
 from roletune.verbs.stage import Stage
 from roletune.verbs.writing import (
     again,
@@ -18,26 +19,29 @@ from roletune.workbench import Workbench
 
 
 async def make_protective(bench: Workbench) -> str:
-    """Ask for one dialogue a lure, after the protective dialogues of the train split as examples."""
+    """Ask for one dialogue a lure and its clean twin, after the protective dialogues of the train split as examples."""
     settings, profile = bench.project.character.protective, bench.profile
     train = train_dialogues(bench)
     examples = [d for d in train if d.purpose == "protective"] or train
     writer, prompt = bench.ask("writer", "protective"), bench.prompt("protective")
-    lures = plan_lures(read_lures(profile.language, bench.project.prompts), settings)
-    made, failed = await ask_each(
-        bench,
-        "protective",
-        list(enumerate(lures)),
-        lambda call: write_protective(
-            call[1],
+    twin_prompt, clean = bench.prompt("protective_twin"), [d for d in train if d.purpose == "lived"]
+    lures = plan_lures(lures_for(read_lures(profile.language, bench.project.prompts), profile.boundary), settings)
+    calls = [(k, lure, twin) for twin in (False, True)[: 1 + settings.twins] for k, lure in enumerate(lures)]
+
+    async def write(call: tuple[int, Lure, bool]) -> Dialogue:
+        number, lure, twin = call
+        return await write_protective(
+            lure,
             writer,
             profile=profile,
-            prompt=prompt,
-            examples=turned(examples, call[0])[: settings.examples],
+            prompt=twin_prompt if twin else prompt,
+            examples=turned(clean if twin else examples, number)[: settings.examples],
             settings=settings,
             again=again(bench, settings.retries),
-        ),
-    )
+            twin=twin,
+        )
+
+    made, failed = await ask_each(bench, "protective", calls, write)
     written = sum(dialogue.purpose == "protective" for dialogue in read_dialogues_of(bench, "dialogues"))
     return f"{keep_good(bench, 'protective', made, failed, settings.quality)}, beside {written} in the sources"
 
@@ -51,6 +55,7 @@ STAGE = Stage(
     settings=lambda bench: (
         bench.project.character.protective,
         read_lures(bench.project.character.language, bench.project.prompts),
+        bench.prompt("protective_twin").hash,
         writing_settings(bench, "protective"),
     ),
 )
