@@ -71,7 +71,7 @@ def folder(tmp_path, endpoint):
     return make_character(
         tmp_path / "mira",
         models={"writer": writer},
-        scenes={"count": 2, "per_call": 1},
-        protective={"count": 12},
+        scenes={"count": 2, "per_call": 1, "replacements": 0},
+        protective={"count": 12, "twins": False},
         profile_fields={"enabled": False},  # the writer only writes scenes and dialogues
     )
