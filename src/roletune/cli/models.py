@@ -62,8 +62,12 @@ def recipes(
     table = Table("setting", *(recipe.name for recipe in chosen), "meaning")
     for field, info in type(chosen[0]).model_fields.items():
         if field != "name":
-            table.add_row(field, *(str(recipe.settings[field]) for recipe in chosen), Text(info.description or ""))
+            table.add_row(field, *(_told(recipe.settings[field]) for recipe in chosen), Text(info.description or ""))
     Console().print(table)
+
+
+def _told(value: object) -> str:
+    return "any" if value is None else str(value)
 
 
 def doctor(as_json: AsJson = False) -> None:

@@ -54,7 +54,8 @@ def review(
         counts = Counter(rows.decided[identity(row)].action for row in rows.rows if identity(row) in rows.decided)
     told = ", ".join(f"{number} {action}" for action, number in sorted(counts.items())) or "nothing decided"
     typer.echo(f"{stage}: {told}; {len(rows.pending())} rows left. Decisions: {project.journal / 'edits.jsonl'}")
-    typer.echo(f"They are applied by: roletune {stage.partition('/')[0]} {character}")
+    if counts:
+        typer.echo(f"They are applied by: roletune {stage.partition('/')[0]} {character}")
 
 
 def _ask(rows: Review, console: Console) -> None:

@@ -71,7 +71,8 @@ def _dialogues(stage: str) -> Callable[[Project, Console, int], None]:
         dialogues = read_records(project.records(stage), Dialogue)
         for dialogue in dialogues[:number]:
             console.print(Text(render_script(dialogue.scene, dialogue.turns)))
-        console.print(Text(f"{len(dialogues)} dialogues, from {project.records(stage)}", "dim"))
+        kept = project.records(stage)
+        console.print(Text(f"{len(dialogues)} dialogues, from {kept}; not kept: {kept.stem}.rejected.jsonl", "dim"))
 
     return print_dialogues
 
