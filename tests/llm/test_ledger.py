@@ -265,3 +265,64 @@ def test_a_stream_that_was_left_early_is_not_remembered(ledger):
         return await remembered.complete(question())
 
     assert asyncio.run(leave_early()).text == "asked again"
+
+
+def test_replies_that_come_together_share_a_commit_and_each_is_stored_before_it_is_seen(tmp_path):
+    path = tmp_path / "l.sqlite"
+    seen = []
+
+    async def ask(model, number):
+        reply = await model.complete(question(f"question {number}"))
+        with sqlite3.connect(path) as other:  # another connection sees only what is committed
+            row = other.execute("SELECT reply FROM calls WHERE key = ?", (reply.key,)).fetchone()
+        seen.append(row == (reply.text,))
+
+    async def main():
+        with Ledger(path) as ledger:
+            changes = ledger._database.total_changes
+            statements = []
+            ledger._database.set_trace_callback(statements.append)
+            model = RememberedModel(ScriptedModel(lambda request: request.messages[0]["content"]), ledger, "scenes")
+            await asyncio.gather(*(ask(model, number) for number in range(1200)))
+            assert ledger._database.total_changes - changes == 1200
+            return statements.count("COMMIT")
+
+    assert asyncio.run(main()) == 3  # 500 + 500 + 200
+    assert seen == [True] * 1200
+
+
+def test_a_call_is_remembered_even_if_nobody_waits_for_it_any_more(tmp_path):
+    async def main():
+        with Ledger(tmp_path / "l.sqlite") as ledger:
+            model = ScriptedModel([])
+            storing = asyncio.ensure_future(ledger.store(question(), reply_to(question()), stage="scenes", model=model))
+            await asyncio.sleep(0)
+            storing.cancel()
+            await asyncio.gather(storing, return_exceptions=True)
+            return ledger.get(question().key("scripted"))
+
+    assert asyncio.run(main()).text == "Jarvis, sir."
+
+
+def test_calls_that_wait_when_the_ledger_is_closed_are_stored(tmp_path):
+    async def main():
+        with Ledger(tmp_path / "l.sqlite") as ledger:
+            model = ScriptedModel([])
+            storing = asyncio.ensure_future(ledger.store(question(), reply_to(question()), stage="a", model=model))
+            await asyncio.sleep(0)
+        assert storing.cancel()
+
+    asyncio.run(main())
+    with Ledger(tmp_path / "l.sqlite") as ledger:
+        assert ledger.get(question().key("scripted"))
+
+
+def test_a_disk_that_is_full_is_told_to_everybody_who_waits(tmp_path):
+    async def main():
+        with Ledger(tmp_path / "l.sqlite") as ledger:
+            ledger._database.execute("PRAGMA max_page_count = 1")
+            model = RememberedModel(ScriptedModel(lambda _: "x" * 10_000), ledger, "scenes")
+            asked = [model.complete(question(f"question {number}")) for number in range(3)]
+            return await asyncio.gather(*asked, return_exceptions=True)
+
+    assert [type(one) for one in asyncio.run(main())] == [ResourceError] * 3

@@ -66,12 +66,17 @@ class OpenAIChatModel:
 
     async def complete(self, request: ChatRequest) -> ChatReply:
         """The whole reply; cut off at `max_tokens` it is returned as it is, with finish_reason "length"."""
+        from openai.types.chat import ChatCompletion
+
         connection = self._connect()
         fields = body(request, connection.endpoint, self.extra)
+        sent = {**fields, **fields["extra_body"]}
+        del sent["extra_body"]
 
         async def ask() -> ChatReply:
             started = time.perf_counter()
-            completion = await connection.client.chat.completions.create(**fields)
+            # As `chat.completions.create` does, but for its walk through every message, which is a third of its time.
+            completion = await connection.client.post("/chat/completions", body=sent, cast_to=ChatCompletion)
             return self._reply(request, read_answer(completion, connection.endpoint), started)
 
         async with self._answered(ask, connection, _guess(request)) as (reply, turn):

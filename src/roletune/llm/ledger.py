@@ -51,9 +51,11 @@ PRAGMA user_version = {LEDGER_VERSION};
 COMMIT;
 """
 _COLUMNS = (
-    "key, stage, model, identity, request, reply, finish_reason, prompt_tokens, completion_tokens, seconds, created"
+    "id, key, stage, model, identity, request, reply, finish_reason, prompt_tokens, completion_tokens, seconds, created"
 )
 _INSERT = f"INSERT INTO calls ({_COLUMNS}) VALUES ({', '.join('?' * len(_COLUMNS.split(', ')))})"
+_AS_JSON = json.JSONEncoder(ensure_ascii=False).encode
+_TOGETHER = 500  # calls in one commit, at most: SQLite takes so many values in one question
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,11 @@ class _Call:
     model: ChatModel
 
     def row(self) -> tuple[Any, ...]:
-        """In the order of `_COLUMNS`."""
+        """In the order of `_COLUMNS`, without the id."""
         reply = self.reply
         return (
             *(self.key, self.stage, self.model.name, self.model.identity),
-            clean(json.dumps(self.request.fields(), ensure_ascii=False)),
+            clean(_AS_JSON(self.request.fields())),
             *(reply.text, reply.finish_reason, reply.prompt_tokens, reply.completion_tokens, reply.seconds),
             datetime.now(UTC).isoformat(timespec="milliseconds"),
         )
@@ -117,38 +119,38 @@ class Ledger:
         return await stored
 
     def _commit_waiting(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return
-        try:
-            replies = self._commit([call for call, _ in waiting])
-        except RoletuneError as error:
-            for _, stored in waiting:
+        while self._waiting:
+            waiting, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
+            try:
+                replies = self._commit([call for call, _ in waiting])
+            except RoletuneError as error:
+                for _, stored in waiting:
+                    if not stored.done():
+                        stored.set_exception(error)
+                continue
+            for (_, stored), reply in zip(waiting, replies, strict=True):
                 if not stored.done():
-                    stored.set_exception(error)
-            return
-        for (_, stored), reply in zip(waiting, replies, strict=True):
-            if not stored.done():
-                stored.set_result(reply)
+                    stored.set_result(reply)
 
     def _commit(self, calls: Sequence[_Call]) -> list[ChatReply]:
         """One transaction; the replies that count."""
         with self._explained():
             self._database.execute("BEGIN IMMEDIATE")
             try:
-                rows = [self._database.execute(_INSERT, call.row()).lastrowid for call in calls]
+                last = self._database.execute("SELECT coalesce(max(id), 0) FROM calls").fetchone()[0]
+                rows = range(last + 1, last + 1 + len(calls))  # nobody else can write now
+                values = ((row, *call.row()) for row, call in zip(rows, calls, strict=True))
+                self._database.executemany(_INSERT, values)
                 self._database.execute("COMMIT")
             except BaseException:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
                 raise
-            return [self._counting(call, row) for call, row in zip(calls, rows, strict=True)]
-
-    def _counting(self, call: _Call, row: int | None) -> ChatReply:
-        """The reply that was stored first under the key of a call which is in `row`."""
-        first = self._database.execute("SELECT min(id) FROM calls WHERE key = ?", (call.key,)).fetchone()[0]
-        own = replace(call.reply, key=call.key)
-        return own if first == row else (self.get(call.key) or own)
+            marks = ", ".join("?" * len(calls))
+            query = f"SELECT min(id) FROM calls WHERE key IN ({marks}) GROUP BY key"
+            first = {row for (row,) in self._database.execute(query, [call.key for call in calls])}
+        own = [replace(call.reply, key=call.key) for call in calls]
+        return [mine if row in first else (self.get(mine.key) or mine) for mine, row in zip(own, rows, strict=True)]
 
     def bill(self) -> list[BillRow]:
         """Calls, tokens and seconds by stage and model; replies that were remembered cost nothing and do not count."""
@@ -167,7 +169,10 @@ class Ledger:
                 f"SELECT {columns} FROM calls WHERE key = ? ORDER BY id LIMIT 1", (key,)
             ).fetchone()
         reply = self.get(key)
-        return None if row is None or reply is None else StoredCall(*row[:3], json.loads(row[3]), reply, row[4])
+        if row is None or reply is None:
+            return None
+        stage, model, identity, request, created = row
+        return StoredCall(stage, model, identity, json.loads(request), reply, created)
 
     def usual(self, identity: str, stage: str) -> Usual:
         """What a model's calls took until now; replies by stage, since stages ask for more or less."""

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any
 
 from roletune.records import Message
@@ -21,6 +22,9 @@ ChatMessage = Mapping[str, str]
 def chat_messages(messages: Iterable[Message]) -> tuple[ChatMessage, ...]:
     """The messages of a record without what only training needs."""
     return tuple({"role": message.role, "content": message.content} for message in messages)
+
+
+_CANONICAL = json.JSONEncoder(ensure_ascii=True, sort_keys=True).encode
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,17 @@ class ChatRequest:
 
         What is not set is left out, so a field that is added to this class one day does not orphan every old reply.
         """
-        settings = {name: value for name, value in self.fields().items() if value not in (None, (), [], {})}
-        text = json.dumps([identity, settings], ensure_ascii=True, sort_keys=True)
+        text = f"[{_CANONICAL(identity)}, {self._settings}]"
         return hashlib.sha256(text.encode()).hexdigest()
 
+    @cached_property
+    def _settings(self) -> str:
+        """What is set, as canonical JSON: made once, though the asking, the ledger and the model each want the key."""
+        settings = {name: value for name, value in self.fields().items() if value not in (None, (), [], {})}
+        return _CANONICAL(settings)
+
     def fields(self) -> dict[str, Any]:
-        """Its fields by name, not copied: a key is made for every call, and copying takes longer than the hash."""
+        """Its fields by name, not copied: that would take longer than all the rest of a remembered call."""
         return {one.name: getattr(self, one.name) for one in _FIELDS}
 
 
