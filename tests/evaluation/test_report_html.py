@@ -65,7 +65,9 @@ def test_the_page_is_well_formed_and_has_an_outline(page):
 def test_the_verdict_and_the_three_figures_come_first(html):
     report = invented.report()
     places = [html.index(f"{report.evaluation.likelihood.adapter.perplexity:.2f}</strong>"), html.index('id="replies"')]
-    assert html.index("Better than the prompt alone") < html.index('class="figures"') < places[0] < places[1]
+    assert (
+        html.index("Closer to the voice than the prompt alone") < html.index('class="figures"') < places[0] < places[1]
+    )
 
 
 def test_nothing_is_requested_and_nothing_can_run(page, html):

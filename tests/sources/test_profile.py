@@ -86,10 +86,15 @@ def test_cutting_loses_no_word(parts):
     assert " ".join(texts(text)) == text
 
 
-@pytest.mark.parametrize("text", ["", "\n\n", "# JARVIS\n\n## Work\n", "# A\n\n*A notice.*\n", "---\n", "[source: a]"])
+@pytest.mark.parametrize("text", ["# JARVIS\n\n## Work\n", "# A\n\n*A notice.*\n", "---\n", "[source: a]"])
 def test_a_profile_without_a_paragraph_is_refused_with_a_cure(text):
     with pytest.raises(SourceError, match=r"p\.md holds no paragraph .* Write what is known"):
         parse_profile(text, "p.md")
+
+
+def test_an_empty_profile_is_said_to_be_empty():
+    with pytest.raises(SourceError, match=r"p\.md is empty\. Write"):
+        parse_profile("\n\n", "p.md")
 
 
 def test_the_same_passage_has_the_same_id_wherever_it_stands():

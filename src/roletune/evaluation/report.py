@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from roletune.evaluation import templating
-from roletune.evaluation.style import NO_WARNING
+from roletune.evaluation.style import NO_WARNING, NOTES
 from roletune.records import (
     Adapter,
     BoundaryReport,
@@ -62,7 +62,11 @@ def judge(evaluation: Evaluation, training: TrainingReport, data: DataStatistics
     """The figures, read by fixed rules."""
     against = evaluation.likelihood.adapter_vs_base_prompt
     rates = evaluation.style.rates
-    weak = [(check, rate) for check, rate in rates["adapter"].items() if check != NO_WARNING and rate.value < WEAK]
+    weak = [
+        (check, rate)
+        for check, rate in rates["adapter"].items()
+        if check not in (NO_WARNING, *NOTES) and rate.value < WEAK
+    ]
     last = max((point.step for point in training.curve if point.validation_loss is not None), default=0)
     return Judgement(
         outcome=outcome_of(against),
@@ -103,7 +107,7 @@ def build_report(
     return Report(
         character=adapter.character,
         created=created,
-        verdict=_verdict(adapter.character, evaluation, training, data),
+        verdict=_verdict(adapter.character, evaluation, training, data, boundary),
         base_model=adapter.base,
         data=data,
         lint=tuple(lint),
@@ -119,12 +123,19 @@ def build_report(
     )
 
 
-def _verdict(character: str, evaluation: Evaluation, training: TrainingReport, data: DataStatistics) -> str:
+def _verdict(
+    character: str,
+    evaluation: Evaluation,
+    training: TrainingReport,
+    data: DataStatistics,
+    boundary: BoundaryReport | None,
+) -> str:
     template = templating.text().get_template("verdict.txt.jinja")
     paragraph = template.render(
         character=character,
         judgement=judge(evaluation, training, data),
         likelihood=evaluation.likelihood,
         training=training,
+        boundary=boundary,
     )
     return " ".join(paragraph.split())

@@ -24,6 +24,7 @@ from roletune.records import Finding, Reply, StyleReport
 PHRASES = files("roletune.evaluation") / "phrases"
 UNANSWERED = "unanswered"  # the finding of a reply that never came: counted, and left out of every rate
 NO_WARNING = "no_warning"  # the rate of replies in which no check found anything but notes
+NOTES = ("address",)  # checks that note what is missing and warn of nothing
 EMOJI = r"(?:[\U0001F1E6-\U0001FAFF\u2600-\u27BF\u2B50\u2B55]|(?<!\w)[:;]-?[)(DP](?!\w))"
 
 

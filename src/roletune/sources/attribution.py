@@ -1,6 +1,6 @@
 """`ATTRIBUTION.md`: what the character is made from, whose it is, and under which licence.
 
-Whoever passes on the data or the adapter passes on this page. A source's own words are escaped, so that they stay words.
+Whoever passes on the data or the adapter passes on this page. A source's own words are escaped: they stay words.
 """
 
 from __future__ import annotations

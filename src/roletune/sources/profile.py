@@ -61,6 +61,8 @@ def _read(text: str, name: str) -> Reading:
             notices.append((notice[1] or notice[2]).strip())
         else:
             paragraphs += _paragraphs(block, heading)
+    if not text.strip():
+        raise SourceError(f"{name} is empty. Write what is known, or scenes, into it, or delete it.")
     if not paragraphs:
         raise SourceError(f"{name} holds no paragraph about the character. Write what is known, in paragraphs.")
     return Reading(title=title, notices=tuple(notices), paragraphs=tuple(paragraphs))

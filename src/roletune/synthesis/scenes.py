@@ -188,7 +188,7 @@ def select_scenes(
 def drop_repeated(
     scenes: Sequence[Scene], known: Sequence[Scene], settings: SceneSettings
 ) -> tuple[list[Scene], list[Rejection]]:
-    """The scenes that repeat none before them, and the others. They are somebody's own: nothing else is asked of them."""
+    """The scenes that repeat none before them, and the others. Somebody wrote them: nothing else is asked of them."""
     every = [*known, *scenes]
     repeated = {pair.later: pair for pair in near_duplicates([scene.background for scene in every], settings.duplicate)}
     kept = [scene for number, scene in enumerate(scenes, len(known)) if number not in repeated]
