@@ -13,9 +13,9 @@ from roletune.sources.splits import SplitSettings, split_of
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "jarvis"
 SMALL = {
-    "scenes": {"count": 2, "per_call": 2, "max_tokens": 80},
+    "scenes": {"count": 2, "per_call": 2, "max_tokens": 80, "replacements": 0},
     "experiences": {"max_tokens": 80},
-    "protective": {"count": 1, "max_tokens": 80},
+    "protective": {"count": 1, "twins": False, "max_tokens": 80},
     "train": {"recipe": "quick", "overrides": {"rank": 4, "epochs": 1, "max_tokens": 512, "evaluations_per_epoch": 1}},
     "splits": {"validation": 0.2, "test": 0.3},
 }

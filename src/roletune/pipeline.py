@@ -13,6 +13,9 @@ Methods make more dialogues before `dataset`, for those who name them in `method
 
     instructions  profile, scenes          -> questions to the character with answers, as instruction rows
     traps         passages, a fact changed -> answers that put it right, preference pairs
+    plots         passages                 -> dialogues about one question each
+    rules         what was said to it      -> replies under a role and rules
+    ditto         the character and others -> what the one can answer and the other can't
 
 Suites are measured after `evaluate` by those who ask for them:
 
@@ -36,13 +39,16 @@ from roletune.records import fingerprint
 from roletune.verbs import (
     boundary,
     dataset,
+    ditto,
     evaluate,
     experiences,
     instructions,
     interview,
+    plots,
     profile,
     protective,
     report,
+    rules,
     scenes,
     train,
     traps,
@@ -55,7 +61,7 @@ STAGES: dict[str, Stage] = {
     verb.STAGE.name: verb.STAGE for verb in (profile, scenes, experiences, protective, dataset, train, evaluate, report)
 }
 
-METHODS: dict[str, Stage] = {verb.STAGE.name: verb.STAGE for verb in (instructions, traps)}
+METHODS: dict[str, Stage] = {verb.STAGE.name: verb.STAGE for verb in (instructions, traps, plots, rules, ditto)}
 
 SUITES: dict[str, Stage] = {suite.STAGE.name: suite.STAGE for suite in (boundary, interview, voice)}
 

@@ -31,10 +31,13 @@ from roletune.sources.formats import AUTO
 from roletune.sources.settings import DIALOGUES, Source
 from roletune.sources.splits import SplitSettings
 from roletune.sources.text import read_text
+from roletune.synthesis.ditto import DittoSettings
 from roletune.synthesis.experiences import ExperienceSettings
 from roletune.synthesis.instructions import InstructionSettings
+from roletune.synthesis.plots import PlotSettings
 from roletune.synthesis.profile_fields import ProfileFieldSettings
 from roletune.synthesis.protective import ProtectiveSettings
+from roletune.synthesis.rules import RuleSettings
 from roletune.synthesis.scenes import SceneSettings
 from roletune.synthesis.traps import TrapSettings
 from roletune.training.recipe import Recipe, check_recipe, load_recipe
@@ -44,7 +47,7 @@ DEFAULT_BASE = "smollm2-135m-instruct"  # comes in a package (models.weights)
 BUILT_IN_QUESTIONS = BUILT_IN / "en" / "questions.yaml"
 
 
-Method = Literal["instructions", "traps"]
+Method = Literal["instructions", "traps", "plots", "rules", "ditto"]
 
 
 class Settings(BaseModel):
@@ -99,6 +102,9 @@ class CharacterFile(Settings):
     methods: tuple[Method, ...] = Field(default=(), description="further ways to make dialogues, beside the stages")
     instructions: InstructionSettings = InstructionSettings()
     traps: TrapSettings = TrapSettings()
+    plots: PlotSettings = PlotSettings()
+    rules: RuleSettings = RuleSettings()
+    ditto: DittoSettings = DittoSettings()
     dataset: DatasetSettings = DatasetSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()

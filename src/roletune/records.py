@@ -176,6 +176,18 @@ class PreferencePair(Record):
     provenance: Provenance
 
 
+class RoleCard(Record):
+    """Another role, as `ditto` pairs the character with it."""
+
+    name: str = Field(min_length=1)
+    description: str = Field(min_length=1, description="who it is, in a few words: all that training keeps beside the name")
+    aliases: tuple[str, ...] = ()
+    facts: tuple[str, ...] = Field(default=(), description="claims in words: 'date of birth: 1564'")
+    article: str = ""
+    title: str = Field(default="", description="of its article on Wikipedia")
+    source: str = ""
+
+
 class Speaker(Record):
     """Somebody who speaks in the sources, under one printed name."""
 

@@ -1,4 +1,5 @@
 import asyncio
+import json
 from typing import get_args
 
 import pytest
@@ -6,6 +7,7 @@ from tests.character import make_character, scripted_writer, workbench, write_li
 
 from roletune import pipeline
 from roletune.engine.store import read_records
+from roletune.errors import ProjectError
 from roletune.project import Method
 from roletune.records import Dialogue, Example, PreferencePair, Rejection
 
@@ -81,6 +83,48 @@ def test_traps_give_rows_twins_and_pairs_and_the_dataset_keeps_the_twins(tmp_pat
     assert (pair.chosen, pair.rejected) == ("It is black tea that I drink.", "Green tea is, by the stove.")
     assert [row.reason for row in records(folder, "traps.rejected", Rejection)] == ["no old"]
     assert sum(row.purpose == "boundary" for row in records(folder, "dataset/train", Example)) == 2
+
+
+def told_everything(request):
+    """A plot and its dialogue, rules and a reply, queries and an answer: whatever the prompt asks for."""
+    system = request.messages[0]["content"]
+    number = sum(map(ord, request.messages[-1]["content"])) * 31 + request.sample
+    if "Place:" in system:
+        return f"Place: the quay\nWith: Olaf\nPlot: Item {number} is gone.\nQuestion: Where is item{number}?"
+    if "Rule:" in system:
+        return "Role: You keep watch.\nRule: At most nine words.\nType: max_words\nValue: 9"
+    if "Why:" in system:
+        return f"Question: Who counts item{number}?\nWhy: One of them does."
+    if "screenwriter" in system:
+        return f"Mira: Ask the sea about {number}.\nOlaf: Then {number + 1}?\nMira: That one, {number + 2}, I sold."
+    return f"Number {number} is mine, dear."
+
+
+def test_every_method_makes_rows_that_the_dataset_takes_in(tmp_path):
+    methods = ["plots", "rules", "ditto"]
+    small = {name: {"count": 2} for name in ("plots", "rules")} | {"ditto": {"count": 1, "everybody": True}}
+    folder = make_character(tmp_path / "mira", methods=methods, scenes={"count": 0}, protective={"count": 0}, **small)
+    (folder / "roles").mkdir()
+    card = {"name": "Eva", "description": "You dive for pearls.", "article": "Eva dives for pearls in the bay."}
+    (folder / "roles" / "eva.json").write_text(json.dumps(card), "utf-8")
+    make(folder, "dataset", told_everything)
+    made = {name: len(records(folder, name)) for name in methods}
+    assert made == {"plots": 2, "rules": 2, "ditto": 4}
+    rows = {row.dialogue: row for row in records(folder, "dataset/train", Example) if row.origin == "generated"}
+    (evas,) = (
+        row
+        for row in rows.values()
+        if row.messages[0].content == "You are Eva. You dive for pearls." and row.purpose == "instruction"
+    )
+    assert evas.messages[-1].loss
+    assert sum("At most nine words." in row.messages[0].content for row in rows.values()) == 2
+    assert make(folder, "dataset", told_everything) == []
+
+
+def test_without_other_roles_ditto_says_what_to_put_where(tmp_path):
+    folder = make_character(tmp_path / "mira")
+    with pytest.raises(ProjectError, match=r"roles does not exist.*wikidata_roles\.sparql"):
+        make(folder, "ditto")
 
 
 def test_the_dataset_takes_in_what_the_methods_made_and_only_if_they_are_named(tmp_path):

@@ -42,7 +42,7 @@ def select_dialogues(
     ordered = sorted(wanted, key=lambda dialogue: _ORDER[dialogue.split])
     pairs = near_duplicates([" ".join(turn.text for turn in d.turns) for d in ordered], settings.duplicate)
     _refuse_copies(ordered, pairs)
-    repeated = {pair.later: pair.earlier for pair in pairs if not _is_twin(ordered[pair.later])}
+    repeated = {pair.later: pair.earlier for pair in pairs if not _meant(ordered[pair.earlier], ordered[pair.later])}
     kept = [dialogue for number, dialogue in enumerate(ordered) if number not in repeated]
     rejected = [
         Rejection(
@@ -76,9 +76,9 @@ def _refuse_copies(dialogues: Sequence[Dialogue], pairs: Sequence[Duplicate]) ->
         )
 
 
-def _is_twin(dialogue: Dialogue) -> bool:
-    """Whether it is like another on purpose: the same question without the false fact."""
-    return dialogue.purpose == "boundary" and dialogue.twin != ""
+def _meant(earlier: Dialogue, later: Dialogue) -> bool:
+    """Whether the two are alike on purpose: one question without its false fact, or to another role."""
+    return (later.purpose == "boundary" and later.twin != "") or earlier.me != later.me
 
 
 def _by_settings(dialogues: Sequence[Dialogue], settings: DatasetSettings) -> tuple[list[Dialogue], list[Dialogue]]:

@@ -1,0 +1,185 @@
+"""Stage `rules`: roles and rules (RNR, 2409.13733): what somebody said -> a role, rules for the reply, and a reply.
+
+Models follow what a user says rather than what a developer's system prompt demands. So each row has a system message
+with rules, and a reply that follows them. What somebody said to the character in the train split is the instruction;
+the writer invents the part the character plays and the rules, then replies. Rules of a known type are checked by code,
+which the caller passes in; a reply that breaks one is asked for again, then rejected.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from roletune.errors import ReplyError
+from roletune.llm.model import ChatModel
+from roletune.llm.request import ChatReply, ChatRequest, chat_messages
+from roletune.prompts import Prompt
+from roletune.records import Dialogue, Profile, Provenance, Scene, Turn, fingerprint
+from roletune.synthesis.asking import Again, ask_until_read
+from roletune.synthesis.labelled import read_blocks
+
+LABELS = {
+    "rule": ("规则",),
+    "type": ("kind", "类型"),
+    "value": ("值",),
+    "role": ("part", "角色"),
+}
+
+
+class RuleSettings(BaseModel):
+    """The `rules:` block of character.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    count: int = Field(default=40, ge=0, description="instructions to ask for rules and a reply; two calls each")
+    rules: int = Field(default=3, ge=1, description="rules asked for, an instruction")
+    temperature: float = Field(default=0.7, ge=0)
+    top_p: float = Field(default=0.95, gt=0, le=1)
+    max_tokens: int = Field(default=400, ge=50)
+    retries: int = Field(default=2, ge=0, description="times a reply that can't be used is asked for again")
+
+
+class Told(NamedTuple):
+    """Something that was said to the character, with its source, and which repetition for it."""
+
+    text: str
+    speaker: str
+    source: str
+    sample: int = 0
+
+
+class GivenRule(NamedTuple):
+    """One rule in words; `broken` tells whether a reply breaks it, None if only a reader can tell."""
+
+    text: str
+    type: str
+    value: str
+    broken: Callable[[str], bool] | None
+
+
+class Assignment(NamedTuple):
+    """The part that the character plays for one instruction, and its rules."""
+
+    role: str
+    rules: tuple[GivenRule, ...]
+    request: str
+
+
+Checker = Callable[[str, str], Callable[[str], bool] | None]
+"""Type and value of a rule -> whether a reply breaks it; None for what can't be checked."""
+
+
+def plan_rules(dialogues: Sequence[Dialogue], profile: Profile, count: int) -> list[Told]:
+    """What was said to the character in the train split, in turn; questions and requests that stand by themselves."""
+    found = [
+        Told(turn.text, turn.speaker, dialogue.provenance.source)
+        for dialogue in dialogues
+        if dialogue.split == "train"
+        for turn in dialogue.turns[:1]  # what comes later needs what came before it
+        if turn.kind == "speech" and not profile.is_me(turn.speaker) and turn.text.strip()
+    ]
+    return [found[k % len(found)]._replace(sample=k // len(found)) for k in range(count if found else 0)]
+
+
+async def write_ruled(
+    told: Told,
+    writer: ChatModel,
+    *,
+    profile: Profile,
+    prompts: tuple[Prompt, Prompt, Prompt],
+    checker: Checker,
+    types: Sequence[str],
+    settings: RuleSettings,
+    again: Again | None = None,
+) -> Dialogue:
+    """Ask for role and rules, then for the reply under them; `prompts`: for the rules, the system message, the reply.
+
+    Raises ReplyError if there are no rules, or the reply breaks one that code can check.
+    """
+    rules_prompt, system_prompt, answer_prompt = prompts
+
+    def request(asked: Prompt, **values: object) -> ChatRequest:
+        return ChatRequest(
+            messages=chat_messages(asked.messages(profile=profile, told=told.text, **values)),
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            max_tokens=settings.max_tokens,
+            sample=told.sample,
+        )
+
+    given = await ask_until_read(
+        writer,
+        request(rules_prompt, count=settings.rules, types=list(types)),
+        lambda reply: parse_rules(reply, checker, settings.rules),
+        again,
+    )
+    system = system_prompt.text(profile=profile, role=given.role, rules=[rule.text for rule in given.rules])
+    answer = await ask_until_read(
+        writer, request(answer_prompt, system=system), lambda reply: read_ruled(reply, given.rules), again
+    )
+    return _row(told, given, system, answer, profile, answer_prompt, writer.name)
+
+
+def parse_rules(reply: ChatReply, checker: Checker, count: int) -> Assignment:
+    """Role and rules of a reply, at most `count`. Raises ReplyError if there is no rule, or no role."""
+    blocks = read_blocks(reply, LABELS)
+    role = next((block["role"] for block in blocks if re.search(r"\w", block.get("role", ""))), "")
+    told = [block for block in blocks if re.search(r"\w", block.get("rule", ""))][:count]
+    if not told or not role:
+        raise ReplyError("no rule in the reply" if role else "no role in the reply", reply.text)
+    texts = {block["rule"].casefold(): block for block in reversed(told)}  # one that is said twice is one
+    rules = tuple(
+        GivenRule(one["rule"], kind, value, checker(kind, value))
+        for one in reversed(texts.values())
+        for kind, value in [(one.get("type", "").casefold().replace(" ", "_"), one.get("value", ""))]
+    )
+    return Assignment(role, rules, reply.key)
+
+
+def read_ruled(reply: ChatReply, rules: Sequence[GivenRule]) -> ChatReply:
+    """The reply, if it breaks no rule that code can check. Raises ReplyError with the first that it breaks."""
+    if not re.search(r"\w", reply.text):
+        raise ReplyError("an empty answer", reply.text)
+    if reply.finish_reason == "length":
+        raise ReplyError("cut off", reply.text)
+    broken = next((rule.text for rule in rules if rule.broken and rule.broken(reply.text.strip())), "")
+    if broken:
+        raise ReplyError(f"it breaks the rule: {broken}", reply.text)
+    return reply
+
+
+def _row(
+    told: Told, given: Assignment, system: str, answer: ChatReply, profile: Profile, prompt: Prompt, model: str
+) -> Dialogue:
+    provenance = Provenance(source=told.source, prompt=prompt.hash, model=model, request=answer.key)
+    rules = [
+        {"rule": rule.text, "type": rule.type, "value": rule.value, "checked": bool(rule.broken)}
+        for rule in given.rules
+    ]
+    return Dialogue(
+        id=fingerprint(answer.key, system),
+        scene=Scene(
+            id=fingerprint(given.request, system),
+            title=told.text,
+            present=(told.speaker, profile.name),
+            provenance=provenance,
+        ),
+        turns=(Turn(speaker=told.speaker, text=told.text), Turn(speaker=profile.name, text=answer.text.strip())),
+        system=system,
+        origin="generated",
+        purpose="instruction",
+        category="rules",
+        notes={
+            "method": "RoleNRules",
+            "role": given.role,
+            "rules": json.dumps(rules, ensure_ascii=False),
+            "rules_request": given.request,
+        },
+        split="train",
+        provenance=provenance,
+    )
