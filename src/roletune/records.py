@@ -180,7 +180,9 @@ class RoleCard(Record):
     """Another role, as `ditto` pairs the character with it."""
 
     name: str = Field(min_length=1)
-    description: str = Field(min_length=1, description="who it is, in a few words: all that training keeps beside the name")
+    description: str = Field(
+        min_length=1, description="who it is, in a few words: all that training keeps beside the name"
+    )
     aliases: tuple[str, ...] = ()
     facts: tuple[str, ...] = Field(default=(), description="claims in words: 'date of birth: 1564'")
     article: str = ""

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from roletune.dataset.build import build_examples, supervised_share
 from roletune.dataset.preview import mask_preview
 from roletune.errors import DatasetError
-from roletune.records import Message
+from roletune.records import Message, Turn
 from roletune.rendering.template import Rendered
 
 from .made import PERSONA, dialogue, renderer
@@ -94,3 +94,15 @@ def test_the_preview_is_the_text_that_the_model_sees_and_marks_what_it_learns():
         == "<|im_start|>user\nUp?<|im_end|>\n<|im_start|>assistant\nAlways.<|im_end|>\n"
     )
     assert [piece.text for piece in pieces if piece.learnt] == ["Always.<|im_end|>"]
+
+
+def test_of_exchanges_that_are_only_shown_the_first_go_until_the_row_fits():
+    one = dialogue("a")
+    shown = tuple(
+        Turn(speaker=speaker, text=f"{speaker} says {k} " + "x" * 60) for k in range(4) for speaker in ("Olaf", "Mira")
+    )
+    (example,) = build([one.model_copy(update={"shown": shown})]).examples
+    kept = [message.content for message in example.messages if "says" in message.content]
+    assert 0 < len(kept) < 8
+    assert kept == [turn.text for turn in shown[-len(kept) :]]
+    assert renderer().count(example.messages) <= 400

@@ -150,3 +150,23 @@ def test_a_partner_is_who_speaks(kind):
 def test_what_is_perceived_keeps_its_order():
     turns = [Turn(speaker=name, text="x") for name in ("Tony", "JARVIS", "Pepper")]
     assert perceived(turns, PROFILE) == tuple(turns)
+
+
+def test_a_dialogue_may_bring_its_own_system_message_and_exchanges_that_are_not_learnt():
+    one = dialogue(Turn(speaker="Tony", text="Late?"), Turn(speaker="JARVIS", text="Past nine."))
+    shown = (Turn(speaker="Tony", text="Tea?"), Turn(speaker="JARVIS", text="In the pot."))
+    told = one.model_copy(update={"system": "You answer.", "shown": shown})
+    messages = compile_example(told, PERSONA).messages
+    assert [(message.role, message.content, message.loss) for message in messages] == [
+        ("system", "You answer.", False),
+        ("user", "Tea?", False),
+        ("assistant", "In the pot.", False),
+        ("user", "Late?", False),
+        ("assistant", "Past nine.", True),
+    ]
+
+
+def test_a_row_of_another_role_has_loss_on_the_lines_of_that_role():
+    one = dialogue(Turn(speaker="JARVIS", text="Late?"), Turn(speaker="Eva", text="I dive."))
+    messages = compile_example(one.model_copy(update={"system": "You are Eva.", "me": "Eva"}), PERSONA).messages
+    assert [(message.role, message.loss) for message in messages[1:]] == [("user", False), ("assistant", True)]

@@ -196,7 +196,7 @@ def _runs(text: str) -> set[tuple[str, ...]]:
 
 def _request(prompt: Prompt, settings: DittoSettings, sample: int, **values: object) -> ChatRequest:
     return ChatRequest(
-        messages=chat_messages(prompt.messages(**values)),
+        messages=chat_messages(prompt.messages((), **values)),
         temperature=settings.temperature,
         top_p=settings.top_p,
         max_tokens=settings.max_tokens,

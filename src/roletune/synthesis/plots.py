@@ -79,7 +79,7 @@ async def write_plot(
 
     def request(asked: Prompt, **values: object) -> ChatRequest:
         return ChatRequest(
-            messages=chat_messages(asked.messages(profile=profile, passage=call.passage, **values)),
+            messages=chat_messages(asked.messages((), profile=profile, passage=call.passage, **values)),
             temperature=settings.temperature,
             top_p=settings.top_p,
             max_tokens=settings.max_tokens,

@@ -105,7 +105,7 @@ async def write_ruled(
 
     def request(asked: Prompt, **values: object) -> ChatRequest:
         return ChatRequest(
-            messages=chat_messages(asked.messages(profile=profile, told=told.text, **values)),
+            messages=chat_messages(asked.messages((), profile=profile, told=told.text, **values)),
             temperature=settings.temperature,
             top_p=settings.top_p,
             max_tokens=settings.max_tokens,

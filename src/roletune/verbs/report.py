@@ -55,7 +55,8 @@ async def write_report(bench: Workbench) -> str:
 def collect(bench: Workbench) -> Report:
     """The report, from the files of the stages before it."""
     project, build = bench.project, bench.project.build
-    entries = {stage: entry for stage in MADE_BEFORE if (entry := bench.manifest.entry(stage))}
+    before = (*MADE_BEFORE, *bench.project.character.methods)
+    entries = {stage: entry for stage in before if (entry := bench.manifest.entry(stage))}
     seconds = {stage: entry.seconds for stage, entry in entries.items()}
     return build_report(
         adapter=bench.adapter(),
