@@ -108,9 +108,7 @@ def _example(conversation: Conversation, line: str) -> Example:
     before = conversation.messages
     after = conversation.answer(line).messages
     if not line.strip() or len(after) == len(before):
-        raise RenderError(
-            "There is no line to score: it is empty, or the character spoke last. Say something first."
-        )
+        raise RenderError("There is no line to score: it is empty, or the character spoke last. Say something first.")
     system = conversation.persona.message(conversation.scene, (conversation.partner,))
     context = [Message(role=each.role, content=each.content) for each in (system, *before)]
     return Example(
