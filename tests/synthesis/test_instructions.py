@@ -119,7 +119,7 @@ def test_long_texts_are_cut_between_sentences_and_lose_nothing():
 def test_both_kinds_of_knowledge_take_turns_and_no_call_is_made_twice():
     kinds = [SEGMENT, SEGMENT._replace(text="b"), Segment("script_based", "c", "s")]
     calls = plan_segments(kinds, InstructionSettings(count=9, per_call=2))
-    assert [(call.segment.text, call.count, call.sample) for call in calls] == [
+    assert [(call.segment.text, call.questions, call.sample) for call in calls] == [
         (PASSAGE.text, 2, 0),
         ("c", 2, 0),
         ("b", 2, 0),
