@@ -26,6 +26,7 @@ from roletune.llm.bill import BillRow, StoredCall, Usual
 from roletune.llm.ledger_file import BUSY_SECONDS, damaged, explain_failure, write_ahead
 from roletune.llm.model import ChatModel
 from roletune.llm.request import ChatReply, ChatRequest
+from roletune.llm.together import Together
 from roletune.llm.wire import clean
 
 LEDGER_VERSION = 1
@@ -55,7 +56,7 @@ _COLUMNS = (
 )
 _INSERT = f"INSERT INTO calls ({_COLUMNS}) VALUES ({', '.join('?' * len(_COLUMNS.split(', ')))})"
 _AS_JSON = json.JSONEncoder(ensure_ascii=False).encode
-_TOGETHER = 500  # calls in one commit, at most: SQLite takes so many values in one question
+_REPLY = "reply, finish_reason, prompt_tokens, completion_tokens, seconds, key"
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._waiting: list[tuple[_Call, asyncio.Future[ChatReply]]] = []
+        self._store = Together(self._commit)
+        self._recall = Together(self._find)
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
@@ -92,12 +94,7 @@ class Ledger:
 
     def get(self, key: str) -> ChatReply | None:
         """The remembered reply, marked as `cached`."""
-        columns = "reply, finish_reason, prompt_tokens, completion_tokens, seconds, key"
-        with self._explained():
-            row = self._database.execute(
-                f"SELECT {columns} FROM calls WHERE key = ? ORDER BY id LIMIT 1", (key,)
-            ).fetchone()
-        return None if row is None else _reply(row)
+        return self._find([key])[0]
 
     def put(self, request: ChatRequest, reply: ChatReply, *, stage: str, model: ChatModel) -> ChatReply:
         """Remember a call; returns the reply that counts: this one, or one that another process stored before.
@@ -111,26 +108,18 @@ class Ledger:
 
         Who is cancelled while waiting still has the call remembered: it is paid for.
         """
-        loop = asyncio.get_running_loop()
-        stored: asyncio.Future[ChatReply] = loop.create_future()
-        self._waiting.append((_Call(request.key(model.identity), request, reply, stage, model), stored))
-        if len(self._waiting) == 1:
-            loop.call_soon(self._commit_waiting)  # after the tasks that are ready now: their replies come along
-        return await stored
+        return await self._store(_Call(request.key(model.identity), request, reply, stage, model))
 
-    def _commit_waiting(self) -> None:
-        while self._waiting:
-            waiting, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
-            try:
-                replies = self._commit([call for call, _ in waiting])
-            except RoletuneError as error:
-                for _, stored in waiting:
-                    if not stored.done():
-                        stored.set_exception(error)
-                continue
-            for (_, stored), reply in zip(waiting, replies, strict=True):
-                if not stored.done():
-                    stored.set_result(reply)
+    async def recall(self, key: str) -> ChatReply | None:
+        """As `get`, in one question with whatever else is asked now."""
+        return await self._recall(key)
+
+    def _find(self, keys: Sequence[str]) -> list[ChatReply | None]:
+        first = f"SELECT min(id) FROM calls WHERE key IN ({_marks(keys)}) GROUP BY key"
+        with self._explained():
+            rows = self._database.execute(f"SELECT {_REPLY} FROM calls WHERE id IN ({first})", keys).fetchall()
+        found = {reply.key: reply for reply in map(_reply, rows)}
+        return [found.get(key) for key in keys]
 
     def _commit(self, calls: Sequence[_Call]) -> list[ChatReply]:
         """One transaction; the replies that count."""
@@ -146,9 +135,9 @@ class Ledger:
                 if self._database.in_transaction:
                     self._database.execute("ROLLBACK")
                 raise
-            marks = ", ".join("?" * len(calls))
-            query = f"SELECT min(id) FROM calls WHERE key IN ({marks}) GROUP BY key"
-            first = {row for (row,) in self._database.execute(query, [call.key for call in calls])}
+            keys = [call.key for call in calls]
+            query = f"SELECT min(id) FROM calls WHERE key IN ({_marks(keys)}) GROUP BY key"
+            first = {row for (row,) in self._database.execute(query, keys)}
         own = [replace(call.reply, key=call.key) for call in calls]
         return [mine if row in first else (self.get(mine.key) or mine) for mine, row in zip(own, rows, strict=True)]
 
@@ -190,7 +179,7 @@ class Ledger:
 
     def close(self) -> None:
         """Let go of the file, with what waits to be stored in it."""
-        self._commit_waiting()
+        self._store.flush()
         self._database.close()
 
     def __enter__(self) -> Ledger:
@@ -258,7 +247,7 @@ class RememberedModel:
         """The remembered reply, or a new one that is remembered from now on."""
         key = request.key(self.identity)
         async with self._turn(key):
-            remembered = self._ledger.get(key)
+            remembered = await self._ledger.recall(key)
             if remembered is not None:
                 return remembered
             return await self._store(request, await self._model.complete(request))
@@ -286,6 +275,10 @@ class RememberedModel:
         if lock is None:
             self._asking[key] = lock = asyncio.Lock()
         return lock
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _reply(row: tuple[str, str, int, int, float, str]) -> ChatReply:

@@ -21,6 +21,8 @@ REVIEWED: dict[str, type[BaseModel]] = {
     "dialogues": Dialogue,
     "experiences": Dialogue,
     "protective": Dialogue,
+    "instructions": Dialogue,
+    "traps": Dialogue,
     "dataset/train": Example,
     "dataset/validation": Example,
     "dataset/test": Example,
