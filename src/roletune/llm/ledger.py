@@ -138,7 +138,8 @@ class Ledger:
             keys = [call.key for call in calls]
             query = f"SELECT min(id) FROM calls WHERE key IN ({_marks(keys)}) GROUP BY key"
             first = {row for (row,) in self._database.execute(query, keys)}
-        own = [replace(call.reply, key=call.key) for call in calls]
+        replies = [(call.reply, call.key) for call in calls]
+        own = [reply if reply.key == key else replace(reply, key=key) for reply, key in replies]
         return [mine if row in first else (self.get(mine.key) or mine) for mine, row in zip(own, rows, strict=True)]
 
     def bill(self) -> list[BillRow]:
@@ -198,6 +199,8 @@ class Ledger:
                 f"{LEDGER_VERSION}). Update roletune."
             )
         write_ahead(self._database)
+        # Up to 32 MB wait beside the file: keys come in no order, so one page of the index is written again and again.
+        self._database.execute("PRAGMA wal_autocheckpoint = 8000")
         if version < LEDGER_VERSION:
             self._database.executescript(_SCHEMA)
         self._refuse_torn()

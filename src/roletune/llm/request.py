@@ -51,21 +51,29 @@ class ChatRequest:
 
         What is not set is left out, so a field that is added to this class one day does not orphan every old reply.
         """
-        text = f"[{_CANONICAL(identity)}, {self._settings}]"
-        return hashlib.sha256(text.encode()).hexdigest()
+        key = self._keys.get(identity)
+        if key is None:
+            text = f"[{_CANONICAL(identity)}, {self._settings()}]"
+            self._keys[identity] = key = hashlib.sha256(text.encode()).hexdigest()
+        return key
 
     @cached_property
+    def _keys(self) -> dict[str, str]:
+        """By identity: made once, though the asking, the ledger and the model each want it."""
+        return {}
+
     def _settings(self) -> str:
-        """What is set, as canonical JSON: made once, though the asking, the ledger and the model each want the key."""
+        """What is set, as canonical JSON."""
         settings = {name: value for name, value in self.fields().items() if value not in (None, (), [], {})}
         return _CANONICAL(settings)
 
     def fields(self) -> dict[str, Any]:
         """Its fields by name, not copied: that would take longer than all the rest of a remembered call."""
-        return {one.name: getattr(self, one.name) for one in _FIELDS}
+        values = self.__dict__
+        return {name: values[name] for name in _NAMES}
 
 
-_FIELDS = fields(ChatRequest)
+_NAMES = [one.name for one in fields(ChatRequest)]
 
 
 @dataclass(frozen=True)

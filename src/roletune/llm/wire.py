@@ -115,7 +115,7 @@ def read_answer(completion: Any, endpoint: Endpoint) -> Answer:
 
 def clean(text: str) -> str:
     """`text` as valid Unicode: halves of surrogate pairs are joined or replaced, so that it can be stored as UTF-8."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def explain(error: Exception, endpoint: Endpoint) -> Failure:
