@@ -5,7 +5,8 @@ import pytest
 from roletune.errors import ReplyError
 from roletune.llm.scripted import ScriptedModel
 from roletune.prompts import load_prompt
-from roletune.synthesis.plots import PlotCall, PlotSettings, parse_plot, plan_plots, write_plot
+from roletune.synthesis.plots import PlotSettings, parse_plot, write_plot
+from roletune.synthesis.settings import PassageCall
 
 from .made import PASSAGE, PROFILE, reply
 
@@ -17,7 +18,7 @@ def write(*lines, language="en"):
     writer = ScriptedModel(list(lines), name="quill")
     made = asyncio.run(
         write_plot(
-            PlotCall(PASSAGE, 0),
+            PassageCall(PASSAGE, 0),
             writer,
             profile=PROFILE,
             prompt=load_prompt("plots", language),
@@ -61,8 +62,3 @@ def test_a_plot_that_lacks_a_part_is_refused(text, reason):
 def test_a_dialogue_without_an_answer_is_refused(told):
     with pytest.raises(ReplyError, match="no line of the character"):
         write(PLOT, told)
-
-
-def test_passages_take_turns():
-    assert [call.sample for call in plan_plots([PASSAGE], 2)] == [0, 1]
-    assert plan_plots([], 2) == []

@@ -6,7 +6,8 @@ from roletune.errors import ReplyError
 from roletune.llm.scripted import ScriptedModel
 from roletune.prompts import load_prompt
 from roletune.records import Passage
-from roletune.synthesis.traps import TrapCall, TrapSettings, outcome_of, parse_tampering, plan_traps, write_trap
+from roletune.synthesis.settings import PassageCall
+from roletune.synthesis.traps import TrapSettings, outcome_of, parse_tampering, write_trap
 
 from .made import PROFILE, reply
 
@@ -24,7 +25,7 @@ def ask(*lines, language="en", **settings):
     prompts = load_prompt("traps", language), load_prompt("traps_answer", language)
     trap = asyncio.run(
         write_trap(
-            TrapCall(PASSAGE, 0),
+            PassageCall(PASSAGE, 0),
             writer,
             profile=PROFILE,
             prompt=prompts[0],
@@ -113,13 +114,3 @@ def test_what_became_of_the_false_fact_is_told_by_the_words(text, outcome):
 def test_answers_that_do_not_do_what_they_are_for_are_refused(answers, reason):
     with pytest.raises(ReplyError, match=reason):
         ask(FACT, *answers)
-
-
-def test_passages_take_turns():
-    other = PASSAGE.model_copy(update={"id": "p2"})
-    assert [(call.passage.id, call.sample) for call in plan_traps([PASSAGE, other], 3)] == [
-        ("p1", 0),
-        ("p2", 0),
-        ("p1", 1),
-    ]
-    assert plan_traps([], 3) == []

@@ -6,6 +6,7 @@ The file is a `WikiPage` as JSON. Pages that are transcripts give scenes, all ot
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import ValidationError
@@ -16,7 +17,7 @@ from roletune.sources.reading import Reading
 from roletune.sources.text import decode
 from roletune.sources.wiki_transcript import read_transcript, transcript_lines
 from roletune.sources.wikitext import checked, read_wikitext
-from roletune.sources.wikitext_lines import WikiLines, first_links, wiki_lines
+from roletune.sources.wikitext_lines import first_links, wiki_lines
 
 
 class WikiPage(Record):
@@ -66,41 +67,22 @@ def read_wiki(data: bytes, name: str, *, pick: Iterable[str] = (), skip: Iterabl
         ) from error
     text = checked(page.wikitext, name)
     lines = transcript_lines(page.title, text, files=page.files, categories=page.categories)
-    reading = _transcript(page, lines) if lines else _article(page, name, pick, skip)
+    if lines:
+        told = read_transcript(lines, page.wikitext)
+    else:
+        article = read_wikitext(page.wikitext, name, pick=pick, skip=skip, files=page.files, categories=page.categories)
+        told = article.reading
+    reading = replace(
+        told,
+        title=page.title,
+        url=page.url,
+        revision=str(page.revision_id),
+        date=page.timestamp,
+        licence=_licence(page),
+    )
     if not (reading.paragraphs or reading.scenes or reading.facts):
         raise SourceError(f"{name}: the page {page.title!r} tells nothing. Name another page, or pick its sections.")
     return reading
-
-
-def _article(page: WikiPage, name: str, pick: Iterable[str], skip: Iterable[str]) -> Reading:
-    text = read_wikitext(page.wikitext, name, pick=pick, skip=skip, files=page.files, categories=page.categories)
-    return Reading(
-        title=page.title,
-        paragraphs=text.paragraphs,
-        unread=text.unread,
-        notices=text.notices,
-        facts=text.facts,
-        url=page.url,
-        revision=str(page.revision_id),
-        date=page.timestamp,
-        licence=_licence(page),
-    )
-
-
-def _transcript(page: WikiPage, lines: WikiLines) -> Reading:
-    script = read_transcript(lines, page.wikitext)
-    return Reading(
-        title=page.title,
-        paragraphs=script.paragraphs,
-        scenes=script.scenes,
-        unread=script.unread,
-        notices=script.notices,
-        facts=script.facts,
-        url=page.url,
-        revision=str(page.revision_id),
-        date=page.timestamp,
-        licence=_licence(page),
-    )
 
 
 def _licence(page: WikiPage) -> str:

@@ -30,17 +30,6 @@ _ENOUGH = 6
 _GENERIC = {"transcript", "script", "dialogue", "full transcript", "episode transcript"}
 
 
-@dataclass(frozen=True)
-class WikiTranscript:
-    """What a transcript page holds."""
-
-    scenes: tuple[ParsedScene, ...]
-    paragraphs: tuple[Paragraph, ...]
-    unread: tuple[UnreadLine, ...]
-    notices: tuple[str, ...]
-    facts: dict[str, str]
-
-
 def transcript_lines(
     title: str, text: str, *, files: Iterable[str] = (), categories: Iterable[str] = ()
 ) -> WikiLines | None:
@@ -64,28 +53,27 @@ def _may_be(text: str) -> bool:
     return rough >= _ENOUGH and 4 * rough > len(_FILLED.findall(text))
 
 
-def read_transcript(page: WikiLines, text: str) -> WikiTranscript:
+def read_transcript(page: WikiLines, text: str) -> Reading:
     """Read the lines of a transcript, whose wikitext is `text`."""
     reader = _Reader(LineNumbers(text))
     for line in page.lines:
         reader.read(line)
     reader.close()
     scenes = tuple(scene for scene in reader.scenes if scene.turns)
-    return WikiTranscript(_titled(scenes), tuple(reader.paragraphs), tuple(reader.unread), notices(page), page.facts)
+    return Reading(
+        paragraphs=tuple(reader.paragraphs),
+        scenes=_titled(scenes),
+        unread=tuple(reader.unread),
+        notices=notices(page),
+        facts=page.facts,
+    )
 
 
 def read_wiki_transcript(data: bytes, name: str) -> Reading:
     """Read a file of wikitext: a transcript as scenes, any other page as paragraphs."""
     text = checked(decode(data, name), name)
     page = transcript_lines(name, text)
-    found = read_transcript(page, text) if page else read_wikitext(text, name)
-    return Reading(
-        paragraphs=found.paragraphs,
-        scenes=found.scenes if isinstance(found, WikiTranscript) else (),
-        unread=found.unread,
-        notices=found.notices,
-        facts=found.facts,
-    )
+    return read_transcript(page, text) if page else read_wikitext(text, name).reading
 
 
 def _titled(scenes: Sequence[ParsedScene]) -> tuple[ParsedScene, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from roletune.errors import SourceError
 from roletune.rendering.script import UnreadLine
-from roletune.sources.reading import Paragraph
+from roletune.sources.reading import Paragraph, Reading
 from roletune.sources.wikitext_lines import Line, WikiLines, wiki_lines
 from roletune.sources.wikitext_names import names as known_names
 
@@ -32,6 +32,11 @@ class WikiText:
     unread: tuple[UnreadLine, ...]
     notices: tuple[str, ...]
     sections: tuple[str, ...]
+
+    @property
+    def reading(self) -> Reading:
+        """The same as every source gives it."""
+        return Reading(paragraphs=self.paragraphs, unread=self.unread, notices=self.notices, facts=self.facts)
 
 
 def read_wikitext(

@@ -13,16 +13,17 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from roletune.engine.duplicates import word_list
 from roletune.errors import ReplyError
 from roletune.llm.model import ChatModel
-from roletune.llm.request import ChatReply, ChatRequest, chat_messages
+from roletune.llm.request import ChatReply, ChatRequest
 from roletune.prompts import Prompt
 from roletune.records import Dialogue, Profile, Provenance, RoleCard, Scene, Turn, fingerprint
 from roletune.synthesis.asking import Again, ask_until_read
 from roletune.synthesis.labelled import read_blocks
+from roletune.synthesis.settings import WritingSettings
 
 Scope = Literal["in scope", "contrastive"]
 
@@ -30,10 +31,8 @@ LABELS = {"question": ("q", "query", "问题", "提问"), "why": ("explanation",
 _RUN = 6  # words in a row that a training prompt may not share with what was stripped
 
 
-class DittoSettings(BaseModel):
+class DittoSettings(WritingSettings):
     """The `ditto:` block of character.yaml."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     cards: str = Field(default="roles", description="file or folder with the other roles")
     count: int = Field(default=20, ge=0, description="pairs of roles, each asked about in both directions")
@@ -41,7 +40,6 @@ class DittoSettings(BaseModel):
     everybody: bool = Field(default=False, description="also make rows of the other roles, as Ditto does")
     card_words: int = Field(default=400, ge=50, description="words of a card in one call, at most")
     partner: str = Field(default="Visitor", min_length=1, description="who asks")
-    temperature: float = Field(default=0.7, ge=0)
     top_p: float = Field(default=0.8, gt=0, le=1, description="as Ditto")
     max_tokens: int = Field(default=400, ge=50)
     retries: int = Field(default=2, ge=0, description="times a reply that can't be read is asked for again")
@@ -195,13 +193,7 @@ def _runs(text: str) -> set[tuple[str, ...]]:
 
 
 def _request(prompt: Prompt, settings: DittoSettings, sample: int, **values: object) -> ChatRequest:
-    return ChatRequest(
-        messages=chat_messages(prompt.messages((), **values)),
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        max_tokens=settings.max_tokens,
-        sample=sample,
-    )
+    return settings.request(prompt.messages((), **values), sample)
 
 
 def _row(

@@ -4,33 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from roletune.errors import ReplyError
 from roletune.llm.model import ChatModel
-from roletune.llm.request import ChatReply, ChatRequest, chat_messages
+from roletune.llm.request import ChatReply
 from roletune.prompts import Prompt, Shot
 from roletune.records import Dialogue, Passage, Profile, Provenance, Purpose, Scene, Turn, fingerprint
 from roletune.rendering.script import parse_script, render_turn
 from roletune.rendering.viewpoint import partners_of
 from roletune.synthesis.asking import Again, ask_until_read
 from roletune.synthesis.quality import QualitySettings
+from roletune.synthesis.settings import WritingSettings
 
 
-class ExperienceSettings(BaseModel):
+class ExperienceSettings(WritingSettings):
     """The `experiences:` block of character.yaml."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     per_scene: int = Field(default=1, ge=0, description="dialogues written for each scene")
     replays: int = Field(default=0, ge=0, description="known scenes of the train split that are played out anew")
     examples: int = Field(default=2, ge=0, description="dialogues of the train split shown as examples")
     example_turns: int = Field(default=6, ge=2, description="turns shown of each example")
     partners: tuple[str, ...] = Field(default=(), description="who may speak with the character; default: who does so")
-    temperature: float = Field(default=0.7, ge=0, description="as Character-LLM")
-    top_p: float = Field(default=0.95, gt=0, le=1, description="as Character-LLM")
     max_tokens: int = Field(default=1200, ge=50)
-    retries: int = Field(default=1, ge=0, description="times a reply that can't be read is asked for again")
     quality: QualitySettings = QualitySettings()
 
 
@@ -48,20 +44,15 @@ async def write_experience(
     again: Again | None = None,
 ) -> Dialogue:
     """Ask the writer to play a scene out. Raises ReplyError if the reply holds no line of the character."""
-    request = ChatRequest(
-        messages=chat_messages(
-            prompt.messages(
-                as_shots(examples, profile, settings.example_turns),
-                profile=profile,
-                passage=passage,
-                scene=scene,
-                partner=partner,
-            )
+    request = settings.request(
+        prompt.messages(
+            as_shots(examples, profile, settings.example_turns),
+            profile=profile,
+            passage=passage,
+            scene=scene,
+            partner=partner,
         ),
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        max_tokens=settings.max_tokens,
-        sample=sample,
+        sample,
     )
     return await ask_until_read(
         writer,

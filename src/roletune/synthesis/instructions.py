@@ -11,17 +11,18 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from roletune.engine.duplicates import near_duplicates, words_of
 from roletune.errors import ReplyError
 from roletune.llm.model import ChatModel
-from roletune.llm.request import ChatReply, ChatRequest, chat_messages
+from roletune.llm.request import ChatReply
 from roletune.prompts import Prompt
 from roletune.records import Dialogue, Profile, Provenance, Record, Rejection, fingerprint
 from roletune.rendering.script import render_turn
 from roletune.synthesis.asking import Again, ask_until_read
 from roletune.synthesis.labelled import read_blocks
+from roletune.synthesis.settings import WritingSettings
 
 Knowledge = Literal["script_based", "script_agnostic"]
 Variant = Literal["persona", "system", "retrieval"]
@@ -34,10 +35,8 @@ LABELS = {
 }
 
 
-class InstructionSettings(BaseModel):
+class InstructionSettings(WritingSettings):
     """The `instructions:` block of character.yaml."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     count: int = Field(default=200, ge=0, description="questions to ask for; RoleLLM keeps about 200 a role")
     per_call: int = Field(default=5, ge=1, description="questions asked for in one call")
@@ -47,10 +46,6 @@ class InstructionSettings(BaseModel):
     variant: Variant = Field(default="persona", description="what the model is told before the question, see docs")
     retrieved: int = Field(default=5, ge=0, description="exchanges shown in the variant `retrieval`")
     partner: str = Field(default="Visitor", min_length=1, description="who asks")
-    temperature: float = Field(default=0.7, ge=0)
-    top_p: float = Field(default=0.95, gt=0, le=1)
-    max_tokens: int = Field(default=900, ge=50)
-    retries: int = Field(default=1, ge=0, description="times a reply that can't be read is asked for again")
 
 
 class Segment(NamedTuple):
@@ -136,16 +131,11 @@ async def write_instructions(
     again: Again | None = None,
 ) -> tuple[list[Instruction], list[Rejection]]:
     """Ask for questions about one segment. Raises ReplyError if the reply holds none at all."""
-    request = ChatRequest(
-        messages=chat_messages(
-            prompt.messages(
-                profile=profile, segment=call.segment.text, knowledge=call.segment.knowledge, count=call.questions
-            )
+    request = settings.request(
+        prompt.messages(
+            profile=profile, segment=call.segment.text, knowledge=call.segment.knowledge, count=call.questions
         ),
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        max_tokens=settings.max_tokens,
-        sample=call.sample,
+        call.sample,
     )
     return await ask_until_read(
         writer, request, lambda reply: parse_instructions(reply, call, prompt, writer.name, settings), again

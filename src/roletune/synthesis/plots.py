@@ -7,22 +7,22 @@ question on. So each dialogue is about one question, where those of `experiences
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from roletune.engine.duplicates import jaccard, words_of
 from roletune.errors import ReplyError
 from roletune.llm.model import ChatModel
-from roletune.llm.request import ChatReply, ChatRequest, chat_messages
+from roletune.llm.request import ChatReply, ChatRequest
 from roletune.prompts import Prompt
 from roletune.records import Dialogue, Passage, Profile, Provenance, Scene, fingerprint
 from roletune.synthesis.asking import Again, ask_until_read
 from roletune.synthesis.experiences import parse_experience, provenance_of
 from roletune.synthesis.labelled import read_blocks
 from roletune.synthesis.quality import QualitySettings
+from roletune.synthesis.settings import PassageCall, WritingSettings
 
 LABELS = {
     "place": ("plot site", "site", "地点"),
@@ -32,24 +32,11 @@ LABELS = {
 }
 
 
-class PlotSettings(BaseModel):
+class PlotSettings(WritingSettings):
     """The `plots:` block of character.yaml."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     count: int = Field(default=20, ge=0, description="plots to ask for, spread over the passages; two calls each")
-    temperature: float = Field(default=0.7, ge=0)
-    top_p: float = Field(default=0.95, gt=0, le=1)
-    max_tokens: int = Field(default=900, ge=50)
-    retries: int = Field(default=1, ge=0, description="times a reply that can't be read is asked for again")
     quality: QualitySettings = QualitySettings()
-
-
-class PlotCall(NamedTuple):
-    """One plot to ask for: about which passage, and which repetition for it."""
-
-    passage: Passage
-    sample: int
 
 
 class Plot(NamedTuple):
@@ -60,13 +47,8 @@ class Plot(NamedTuple):
     question: str
 
 
-def plan_plots(passages: Sequence[Passage], count: int) -> list[PlotCall]:
-    """`count` calls, each passage in turn."""
-    return [PlotCall(passages[k % len(passages)], k // len(passages)) for k in range(count if passages else 0)]
-
-
 async def write_plot(
-    call: PlotCall,
+    call: PassageCall,
     writer: ChatModel,
     *,
     profile: Profile,
@@ -78,13 +60,7 @@ async def write_plot(
     """Ask for a plot, then for its dialogue. Raises ReplyError if one of them can't be read."""
 
     def request(asked: Prompt, **values: object) -> ChatRequest:
-        return ChatRequest(
-            messages=chat_messages(asked.messages((), profile=profile, passage=call.passage, **values)),
-            temperature=settings.temperature,
-            top_p=settings.top_p,
-            max_tokens=settings.max_tokens,
-            sample=call.sample,
-        )
+        return settings.request(asked.messages((), profile=profile, passage=call.passage, **values), call.sample)
 
     def read(reply: ChatReply) -> Plot:
         return parse_plot(reply, call.passage, profile, prompt, writer.name)

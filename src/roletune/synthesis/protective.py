@@ -14,18 +14,17 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from roletune.errors import ProjectError
 from roletune.llm.model import ChatModel
-from roletune.llm.request import ChatReply, ChatRequest, chat_messages
+from roletune.llm.request import ChatReply
 from roletune.prompts import Prompt
 from roletune.records import Dialogue, Profile, Provenance, Scene, fingerprint
 from roletune.synthesis.asking import Again, ask_until_read
 from roletune.synthesis.experiences import as_shots, parse_experience, provenance_of
 from roletune.synthesis.quality import QualitySettings
+from roletune.synthesis.settings import WritingSettings
 
 
-class ProtectiveSettings(BaseModel):
+class ProtectiveSettings(WritingSettings):
     """The `protective:` block of character.yaml."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     count: int = Field(default=80, ge=0, description="protective dialogues to ask for, whatever the profile's length")
     categories: tuple[str, ...] = Field(default=(), description="of lures.yaml; default: all of them")
@@ -33,10 +32,6 @@ class ProtectiveSettings(BaseModel):
     examples: int = Field(default=2, ge=0, description="protective dialogues of the train split shown as examples")
     example_turns: int = Field(default=6, ge=2, description="turns shown of each example")
     partners: tuple[str, ...] = Field(default=("Visitor",), min_length=1, description="who tries")
-    temperature: float = Field(default=0.7, ge=0)
-    top_p: float = Field(default=0.95, gt=0, le=1)
-    max_tokens: int = Field(default=900, ge=50)
-    retries: int = Field(default=1, ge=0, description="times a reply that can't be read is asked for again")
     quality: QualitySettings = QualitySettings()
 
 
@@ -95,19 +90,14 @@ async def write_protective(
 
     Raises ReplyError if the reply holds no line of the character.
     """
-    request = ChatRequest(
-        messages=chat_messages(
-            prompt.messages(
-                as_shots(examples, profile, settings.example_turns),
-                profile=profile,
-                partner=lure.partner,
-                attempt=f"{lure.partner} {lure.text}",
-            )
+    request = settings.request(
+        prompt.messages(
+            as_shots(examples, profile, settings.example_turns),
+            profile=profile,
+            partner=lure.partner,
+            attempt=f"{lure.partner} {lure.text}",
         ),
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        max_tokens=settings.max_tokens,
-        sample=lure.sample,
+        lure.sample,
     )
     source = Provenance(source=f"protective:{lure.category}")
     scene = Scene(

@@ -13,15 +13,16 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from roletune.errors import ReplyError
 from roletune.llm.model import ChatModel
-from roletune.llm.request import ChatReply, ChatRequest, chat_messages
+from roletune.llm.request import ChatReply, ChatRequest
 from roletune.prompts import Prompt
 from roletune.records import Dialogue, Profile, Provenance, Scene, Turn, fingerprint
 from roletune.synthesis.asking import Again, ask_until_read
 from roletune.synthesis.labelled import read_blocks
+from roletune.synthesis.settings import WritingSettings
 
 LABELS = {
     "rule": ("规则",),
@@ -31,15 +32,11 @@ LABELS = {
 }
 
 
-class RuleSettings(BaseModel):
+class RuleSettings(WritingSettings):
     """The `rules:` block of character.yaml."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     count: int = Field(default=40, ge=0, description="instructions to ask for rules and a reply; two calls each")
     rules: int = Field(default=3, ge=1, description="rules asked for, an instruction")
-    temperature: float = Field(default=0.7, ge=0)
-    top_p: float = Field(default=0.95, gt=0, le=1)
     max_tokens: int = Field(default=400, ge=50)
     retries: int = Field(default=2, ge=0, description="times a reply that can't be used is asked for again")
 
@@ -104,13 +101,7 @@ async def write_ruled(
     rules_prompt, system_prompt, answer_prompt = prompts
 
     def request(asked: Prompt, **values: object) -> ChatRequest:
-        return ChatRequest(
-            messages=chat_messages(asked.messages((), profile=profile, told=told.text, **values)),
-            temperature=settings.temperature,
-            top_p=settings.top_p,
-            max_tokens=settings.max_tokens,
-            sample=told.sample,
-        )
+        return settings.request(asked.messages((), profile=profile, told=told.text, **values), told.sample)
 
     given = await ask_until_read(
         writer,

@@ -17,26 +17,22 @@ from pydantic import BaseModel, ConfigDict, Field
 from roletune.engine.duplicates import near_duplicates
 from roletune.errors import ReplyError
 from roletune.llm.model import ChatModel
-from roletune.llm.request import ChatReply, ChatRequest, chat_messages
+from roletune.llm.request import ChatReply
 from roletune.prompts import Prompt, Shot
 from roletune.records import Passage, Profile, Provenance, Rejection, Scene, SceneKind, fingerprint
 from roletune.rendering.script import ParsedScene, parse_script, render_script
 from roletune.synthesis.asking import Again, ask_until_read
 from roletune.synthesis.quality import goes_in_circles
+from roletune.synthesis.settings import WritingSettings
 
 
-class SceneSettings(BaseModel):
+class SceneSettings(WritingSettings):
     """The `scenes:` block of character.yaml."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     count: int = Field(default=100, ge=0, description="scenes to ask for, spread over the passages")
     per_call: int = Field(default=5, ge=1, description="scenes asked for in one call")
     examples: int = Field(default=2, ge=0, description="scenes of the train split shown as examples")
-    temperature: float = Field(default=0.7, ge=0, description="as Character-LLM")
-    top_p: float = Field(default=0.95, gt=0, le=1, description="as Character-LLM")
     max_tokens: int = Field(default=700, ge=50)
-    retries: int = Field(default=1, ge=0, description="times a reply that can't be read is asked for again")
     told: int = Field(default=10, ge=0, description="scenes of earlier rounds that the writer is told of, a passage")
     replacements: int = Field(default=3, ge=0, description="rounds, at most, for scenes that were not kept")
     max_words: int = Field(default=90, ge=5, description="of a background; a longer one tells a story")
@@ -103,20 +99,15 @@ async def extract_scenes(
     again: Again | None = None,
 ) -> list[Scene]:
     """Ask for scenes about one passage. Raises ReplyError if the reply holds none."""
-    request = ChatRequest(
-        messages=chat_messages(
-            prompt.messages(
-                _shots(examples, call.passage),
-                profile=profile,
-                passage=call.passage,
-                count=call.count,
-                earlier=call.earlier,
-            )
+    request = settings.request(
+        prompt.messages(
+            _shots(examples, call.passage),
+            profile=profile,
+            passage=call.passage,
+            count=call.count,
+            earlier=call.earlier,
         ),
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        max_tokens=settings.max_tokens,
-        sample=call.sample,
+        call.sample,
     )
     return await ask_until_read(
         writer,

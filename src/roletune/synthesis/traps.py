@@ -9,19 +9,19 @@ back is its clean twin. What became of the false fact in an answer is told by it
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from roletune.engine.quotes import find_quote
 from roletune.errors import ReplyError
 from roletune.llm.model import ChatModel
-from roletune.llm.request import ChatReply, ChatRequest, chat_messages
+from roletune.llm.request import ChatReply, ChatRequest
 from roletune.prompts import Prompt
 from roletune.records import Dialogue, Passage, PreferencePair, Profile, Provenance, Scene, Turn, fingerprint
 from roletune.synthesis.asking import Again, ask_until_read
 from roletune.synthesis.labelled import read_blocks
+from roletune.synthesis.settings import PassageCall, WritingSettings
 
 LABELS = {
     "old": ("true", "original", "原文", "真"),
@@ -36,24 +36,12 @@ _NOT = re.compile(
 Outcome = Literal["corrects", "denies", "accepts", "evades"]
 
 
-class TrapSettings(BaseModel):
+class TrapSettings(WritingSettings):
     """The `traps:` block of character.yaml."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     count: int = Field(default=40, ge=0, description="false facts to ask for, spread over the passages")
     partner: str = Field(default="Visitor", min_length=1, description="who asks")
-    temperature: float = Field(default=0.7, ge=0)
-    top_p: float = Field(default=0.95, gt=0, le=1)
     max_tokens: int = Field(default=300, ge=50)
-    retries: int = Field(default=1, ge=0, description="times a reply that can't be read is asked for again")
-
-
-class TrapCall(NamedTuple):
-    """One false fact to ask for: about which passage, and which repetition for it."""
-
-    passage: Passage
-    sample: int
 
 
 class Tampering(NamedTuple):
@@ -76,13 +64,8 @@ class Trap(NamedTuple):
     pair: PreferencePair
 
 
-def plan_traps(passages: Sequence[Passage], count: int) -> list[TrapCall]:
-    """`count` calls, each passage in turn."""
-    return [TrapCall(passages[k % len(passages)], k // len(passages)) for k in range(count if passages else 0)]
-
-
 async def write_trap(
-    call: TrapCall,
+    call: PassageCall,
     writer: ChatModel,
     *,
     profile: Profile,
@@ -94,13 +77,7 @@ async def write_trap(
     """Four calls: the false fact, then three answers. Raises ReplyError if one of them can't be used."""
 
     def request(asked: Prompt, **values: Any) -> ChatRequest:
-        return ChatRequest(
-            messages=chat_messages(asked.messages(profile=profile, partner=settings.partner, **values)),
-            temperature=settings.temperature,
-            top_p=settings.top_p,
-            max_tokens=settings.max_tokens,
-            sample=call.sample,
-        )
+        return settings.request(asked.messages(profile=profile, partner=settings.partner, **values), call.sample)
 
     async def answer(known: str, question: str, wanted: tuple[Outcome, ...]) -> ChatReply:
         asked = request(answer_prompt, known=known, question=question)
@@ -182,7 +159,7 @@ def read_answer(reply: ChatReply, fact: Tampering, wanted: tuple[Outcome, ...]) 
 
 
 def _trap(
-    call: TrapCall,
+    call: PassageCall,
     fact: Tampering,
     answers: tuple[ChatReply, ChatReply, ChatReply],
     prompt: Prompt,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from roletune.synthesis.plots import plan_plots, write_plot
+from roletune.synthesis.plots import write_plot
+from roletune.synthesis.settings import plan_calls
 from roletune.verbs.stage import Stage
 from roletune.verbs.writing import again, ask_each, keep_good, writing_settings
 from roletune.workbench import Workbench
@@ -19,7 +20,7 @@ async def make_plots(bench: Workbench) -> str:
     made, failed = await ask_each(
         bench,
         "plots",
-        plan_plots(profile.passages, settings.count),
+        plan_calls(profile.passages, settings.count),
         lambda call: write_plot(
             call,
             writer,

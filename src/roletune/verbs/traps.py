@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from roletune.engine.store import write_records
 from roletune.records import Dialogue
-from roletune.synthesis.traps import plan_traps, write_trap
+from roletune.synthesis.settings import plan_calls
+from roletune.synthesis.traps import write_trap
 from roletune.verbs.stage import Stage
 from roletune.verbs.writing import again, ask_each, writing_settings
 from roletune.workbench import Workbench
@@ -19,7 +20,7 @@ async def make_traps(bench: Workbench) -> str:
     made, failed = await ask_each(
         bench,
         "traps",
-        plan_traps(profile.passages, settings.count),
+        plan_calls(profile.passages, settings.count),
         lambda call: write_trap(
             call,
             writer,

@@ -1,0 +1,188 @@
+"""The nouns: every value that roletune writes to disk.
+
+Records are frozen pydantic models. Two records with the same content are equal; identity (`id`) is a hash of what makes
+a record this record, so the same input gives the same ids on every machine.
+
+    base      the base of every record, its identity, and the words that records share.
+    known     what is known: passages, the profile, who speaks, other roles.
+    lived     what was lived: scenes, dialogues, where they come from, and what was not kept.
+    trained   what is trained on, and what that leaves.
+    measured  what every evaluation measures: likelihoods, replies, style, rates with their intervals.
+    suites    what the suites without a judge find: at the boundary, and in the voice.
+    judged    what judges and people say: interviews, pairs, calibration, votes.
+    reported  the report and its parts; `report.json` is the `Report` at the end.
+"""
+
+from __future__ import annotations
+
+from roletune.records.base import (
+    SCHEMA_VERSION,
+    Contestant,
+    Origin,
+    Purpose,
+    Record,
+    Role,
+    SceneKind,
+    Split,
+    Subject,
+    TurnKind,
+    fingerprint,
+)
+from roletune.records.judged import (
+    Agreement,
+    CalibrationReport,
+    Dimension,
+    Duel,
+    Flaw,
+    FlawRate,
+    InterviewDifference,
+    InterviewForm,
+    InterviewItem,
+    InterviewReport,
+    Interviews,
+    InterviewScore,
+    InterviewTurn,
+    JudgeBias,
+    JudgeScore,
+    PairVerdict,
+    PairwiseReport,
+    Standing,
+    Trust,
+    Vote,
+)
+from roletune.records.known import (
+    Fact,
+    KnowledgeBoundary,
+    Passage,
+    Profile,
+    RoleCard,
+    Speaker,
+    Speakers,
+)
+from roletune.records.lived import (
+    Dialogue,
+    Edit,
+    PreferencePair,
+    Provenance,
+    Rejection,
+    Scene,
+    Turn,
+)
+from roletune.records.measured import (
+    Difference,
+    Estimate,
+    Finding,
+    Likelihood,
+    LikelihoodReport,
+    LineLikelihood,
+    PairedLine,
+    Question,
+    Rate,
+    Reply,
+    ShareDifference,
+    StyleReport,
+)
+from roletune.records.reported import (
+    DataStatistics,
+    Evaluation,
+    Report,
+    Timings,
+    TrainingReport,
+)
+from roletune.records.suites import (
+    BoundaryAnswer,
+    BoundaryOutcome,
+    BoundaryRates,
+    BoundaryReport,
+    BoundaryVerdict,
+    CopyReport,
+    IdentificationItem,
+    IdentificationReport,
+    VoiceClassifier,
+    VoiceReport,
+)
+from roletune.records.trained import (
+    Adapter,
+    Example,
+    LossPoint,
+    Message,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Adapter",
+    "Agreement",
+    "BoundaryAnswer",
+    "BoundaryOutcome",
+    "BoundaryRates",
+    "BoundaryReport",
+    "BoundaryVerdict",
+    "CalibrationReport",
+    "Contestant",
+    "CopyReport",
+    "DataStatistics",
+    "Dialogue",
+    "Difference",
+    "Dimension",
+    "Duel",
+    "Edit",
+    "Estimate",
+    "Evaluation",
+    "Example",
+    "Fact",
+    "Finding",
+    "Flaw",
+    "FlawRate",
+    "IdentificationItem",
+    "IdentificationReport",
+    "InterviewDifference",
+    "InterviewForm",
+    "InterviewItem",
+    "InterviewReport",
+    "InterviewScore",
+    "InterviewTurn",
+    "Interviews",
+    "JudgeBias",
+    "JudgeScore",
+    "KnowledgeBoundary",
+    "Likelihood",
+    "LikelihoodReport",
+    "LineLikelihood",
+    "LossPoint",
+    "Message",
+    "Origin",
+    "PairVerdict",
+    "PairedLine",
+    "PairwiseReport",
+    "Passage",
+    "PreferencePair",
+    "Profile",
+    "Provenance",
+    "Purpose",
+    "Question",
+    "Rate",
+    "Record",
+    "Rejection",
+    "Reply",
+    "Report",
+    "Role",
+    "RoleCard",
+    "Scene",
+    "SceneKind",
+    "ShareDifference",
+    "Speaker",
+    "Speakers",
+    "Split",
+    "Standing",
+    "StyleReport",
+    "Subject",
+    "Timings",
+    "TrainingReport",
+    "Trust",
+    "Turn",
+    "TurnKind",
+    "VoiceClassifier",
+    "VoiceReport",
+    "Vote",
+    "fingerprint",
+]

@@ -1,0 +1,88 @@
+"""The report and its parts; `report.json` is the `Report` at the end."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from roletune.records.base import Record
+from roletune.records.judged import InterviewReport
+from roletune.records.measured import Finding, LikelihoodReport, Reply, StyleReport
+from roletune.records.suites import BoundaryReport, VoiceReport
+from roletune.records.trained import LossPoint
+
+
+class Evaluation(Record):
+    """Everything the stage `evaluate` measures."""
+
+    schema_version: Literal[1] = 1
+    likelihood: LikelihoodReport
+    replies: tuple[Reply, ...]
+    style: StyleReport
+    sampling: dict[str, Any]
+
+
+class DataStatistics(Record):
+    """The seed's table: scenes, words, turns per scene, words per turn; and where the data comes from."""
+
+    train_dialogues: int
+    validation_dialogues: int
+    test_dialogues: int
+    examples: int
+    origins: dict[str, int]
+    purposes: dict[str, int]
+    partners: dict[str, int]
+    words: int
+    turns_per_dialogue: float
+    words_per_turn: float
+    train_tokens: int
+    supervised_share: float
+    rejected: dict[str, int] = Field(description="reason -> number of records that were not kept")
+
+
+class TrainingReport(Record):
+    """The training in figures."""
+
+    run: str
+    base_identity: str = Field(default="", description="hash of the base weights")
+    data: str = Field(default="", description="hash of the training and validation examples")
+    recipe: dict[str, Any]
+    curve: tuple[LossPoint, ...]
+    best_step: int
+    best_validation_loss: float
+    stopped_early: bool
+    tokens: int
+    tokens_per_second: float
+    seconds: float
+    trainable_parameters: int
+    device: str
+    dtype: str
+
+
+class Timings(Record):
+    """Seconds each stage took when it was last made."""
+
+    stages: dict[str, float]
+    total_seconds: float
+
+
+class Report(Record):
+    """`build/report/report.json`: a stable interface, see docs/report.md. Units: nats, seconds, bytes."""
+
+    schema_version: Literal[1] = 1
+    character: str
+    created: str = Field(description="UTC, ISO 8601")
+    verdict: str
+    base_model: str
+    data: DataStatistics
+    lint: tuple[Finding, ...]
+    training: TrainingReport
+    evaluation: Evaluation
+    boundary: BoundaryReport | None = Field(default=None, description="of this adapter, where the suite was run")
+    interview: InterviewReport | None = Field(default=None, description="of this adapter, where the suite was run")
+    voice: VoiceReport | None = Field(default=None, description="of this adapter, where the suite was run")
+    timings: Timings
+    versions: dict[str, str]
+    peak_memory_bytes: int
+    notices: tuple[str, ...]

@@ -1,0 +1,66 @@
+"""What is trained on, and what that leaves."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from roletune.records.base import Origin, Purpose, Record, Role, Split
+from roletune.records.lived import Provenance
+
+
+class Message(Record):
+    """One message of a conversation; `loss` marks what the model learns to say."""
+
+    role: Role
+    content: str
+    loss: bool = False
+
+
+class Example(Record):
+    """One conversation as the character perceives it (see `rendering.viewpoint`)."""
+
+    schema_version: Literal[1] = 1
+    id: str
+    messages: tuple[Message, ...]
+    dialogue: str = Field(description="id of the dialogue it was compiled from")
+    window: int = Field(default=0, description="number of the window, where a long dialogue gave several")
+    split: Split
+    origin: Origin
+    purpose: Purpose
+    provenance: Provenance
+
+
+class LossPoint(Record):
+    """One point of a learning curve."""
+
+    step: int
+    epoch: float
+    tokens: int = Field(description="real tokens processed so far")
+    seconds: float
+    train_loss: float | None = None
+    validation_loss: float | None = None
+    learning_rate: float | None = None
+
+
+class Adapter(Record):
+    """What a training leaves beside the weights: `runs/ID/adapter.json`."""
+
+    schema_version: Literal[1] = 1
+    run: str
+    character: str
+    base: str = Field(description="hub id or name of the base model, never a local path")
+    base_identity: str = Field(description="hash of the base weights")
+    data: str = Field(description="hash of the training and validation examples")
+    recipe: dict[str, Any]
+    curve: tuple[LossPoint, ...]
+    best_step: int
+    best_validation_loss: float
+    stopped_early: bool
+    tokens: int
+    seconds: float
+    tokens_per_second: float
+    trainable_parameters: int
+    device: str
+    dtype: str
