@@ -1,6 +1,7 @@
 """The command line as a user has it: in this process where that is enough, and as a process of its own."""
 
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -49,6 +50,8 @@ def roletune(capsys, *args):
 
 def process(*args, code=None, **options):
     """Start a command as a process of its own; `code` is run in the place of roletune's own."""
+    # Ctrl-C is ignored by what a shell runs in the background, these tests perhaps, and by what that starts.
+    options.setdefault("preexec_fn", lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     start = ["-c", code] if code else ["-m", "roletune"]
     return subprocess.Popen(
         [sys.executable, *start, *map(str, args)],

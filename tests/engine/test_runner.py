@@ -147,6 +147,7 @@ def test_ctrl_c_ends_work_that_never_waits():
     script = """
 import asyncio, itertools, os, signal
 from roletune.engine.runner import run
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background of a shell
 async def work(number):
     if number == 1000:
         os.kill(os.getpid(), signal.SIGINT)

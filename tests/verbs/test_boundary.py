@@ -15,7 +15,7 @@ from roletune.project import Project
 from roletune.records import BoundaryReport
 from roletune.verbs.boundary import FILE, STAGE
 from roletune.verbs.profile import read_profile
-from roletune.verbs.report import _boundary
+from roletune.verbs.report import suites
 from roletune.workbench import open_workbench
 
 QUESTIONS = """
@@ -110,17 +110,17 @@ def test_a_call_that_fails_is_unanswered_and_in_no_rate(folder):
 
 
 def test_the_report_shows_what_was_found_on_these_weights_only(folder):
-    _, shown = ask(folder, leaking(every=1), leaking(every=2), then=_boundary)
-    assert shown == found(folder)
+    _, shown = ask(folder, leaking(every=1), leaking(every=2), then=suites)
+    assert shown.boundary == found(folder)
     write_text(folder / "build" / "adapter" / "adapter_model.safetensors", "retrained")
-    _, shown = ask(folder, leaking(every=1), leaking(every=2), then=_boundary)
-    assert shown is not None
+    _, shown = ask(folder, leaking(every=1), leaking(every=2), then=suites)
+    assert shown.boundary is not None
     stale = found(folder).model_copy(update={"adapter": "of others"})
     write_text(folder / "build" / FILE, stale.model_dump_json())
 
     async def look():
         async with open_workbench(Project.open(folder), SilentProgress()) as bench:
-            return _boundary(bench)
+            return suites(bench).boundary
 
     assert asyncio.run(look()) is None
 

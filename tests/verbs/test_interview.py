@@ -17,7 +17,7 @@ from roletune.project import Project
 from roletune.records import Interviews
 from roletune.verbs.interview import FILE, STAGE
 from roletune.verbs.profile import read_profile
-from roletune.verbs.report import _interview
+from roletune.verbs.report import suites
 from roletune.workbench import open_workbench
 
 QUESTIONS = "".join(f"- {{id: q{k}, topic: topic {k % 2}, text: 'What is herring {k}?'}}\n" for k in range(7))
@@ -234,14 +234,14 @@ def test_several_judges_each_score_and_their_mean_counts_once(folder):
 
 
 def test_the_report_shows_the_interviews_of_these_weights_only(folder):
-    _, _, shown = hold(folder, _interview, **contestants(), judge=judge())
+    _, _, shown = hold(folder, lambda bench: suites(bench).interview, **contestants(), judge=judge())
     assert shown == found(folder).report
     stale = found(folder).model_copy(update={"report": shown.model_copy(update={"adapter": "of others"})})
     write_text(folder / "build" / FILE, stale.model_dump_json())
 
     async def look():
         async with open_workbench(Project.open(folder), SilentProgress()) as bench:
-            return _interview(bench)
+            return suites(bench).interview
 
     assert asyncio.run(look()) is None
 

@@ -15,7 +15,7 @@ from roletune.evaluation.report_html import render_html
 from roletune.evaluation.report_markdown import render_markdown
 from roletune.project import Project
 from roletune.records import Dialogue, Finding, Message, Reply, VoiceReport
-from roletune.verbs.report import _voice
+from roletune.verbs.report import suites
 from roletune.verbs.voice import FILE, STAGE, measure
 from roletune.workbench import open_workbench
 
@@ -99,7 +99,7 @@ def test_the_report_shows_the_voice_of_these_weights_only(folder):
     _, report = measured(folder)
 
     async def shown(bench):
-        return _voice(bench)
+        return suites(bench).voice
 
     assert asyncio.run(in_bench(folder, shown)) == report
     assert report.adapter == file_hash(folder / "build/adapter/adapter_model.safetensors")

@@ -18,7 +18,8 @@ from roletune.records import Origin, Profile, Speaker
 from roletune.sources import material
 from roletune.sources.formats import AUTO, READERS, ReadOptions
 from roletune.sources.licences import UNKNOWN, conflicts
-from roletune.verbs.importing import Import, ImportedFile, ImportOptions, import_sources
+from roletune.verbs.import_reading import ImportOptions
+from roletune.verbs.importing import Import, ImportedFile, import_sources
 
 SHOWN = 5  # lines that could not be read
 _COUNTED = {

@@ -17,14 +17,13 @@ from roletune.cli.session import AsJson, Character, print_json, run_session
 from roletune.cli.show_profile import show_profile
 from roletune.engine.store import read_records
 from roletune.errors import ProjectError
+from roletune.evaluation.replies import CONTESTANTS
 from roletune.pipeline import METHODS, STAGES
 from roletune.project import Project
 from roletune.records import Adapter, DataStatistics, Dialogue, Evaluation, Example, Profile, Report, Scene
 from roletune.rendering.script import render_script
 from roletune.verbs.dataset import coloured_mask, open_renderer
 from roletune.workbench import Workbench
-
-CONTESTANTS = ("base", "base_prompt", "adapter")
 
 
 def register(app: typer.Typer) -> None:

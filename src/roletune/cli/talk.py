@@ -14,7 +14,7 @@ from roletune.engine.progress import RichProgress
 from roletune.errors import ProjectError
 from roletune.inference.chat import chat as chat_loop
 from roletune.project import Project
-from roletune.verbs.report import notices
+from roletune.verbs.notices import notices
 from roletune.workbench import open_workbench
 
 
@@ -45,7 +45,7 @@ def chat(
                 console,
                 settings=settings,
                 folder=project.journal / "chats",
-                notice=" ".join(notices(bench)[:1]),
+                notice=" ".join(notices(project)[:1]),
                 history=project.journal / "chats" / ".history",
                 notes=notes,
             )

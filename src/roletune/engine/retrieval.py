@@ -1,31 +1,32 @@
 """BM25 (Robertson and Zaragoza, 2009) over a few thousand short texts: k1 1.5, b 0.75, ties in the order of the texts.
 
-Words are those of `engine.duplicates`, so texts of scripts without spaces are compared by character.
+Texts are compared by words without plain English endings, those of scripts without spaces by pairs of characters.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Sequence
 
-from roletune.engine.duplicates import word_list
-
 K1, B = 1.5, 0.75
+_ENDING = re.compile(r"(?<=\w{3})(?:ing|ed|es|e|s)$")
+_WORD = re.compile(r"[^\W_\u2e80-\u9fff]+|[\u2e80-\u9fff]+")
 
 
 class Bm25:
     """Texts, searched by words."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self._counts = [Counter(word_list(text)) for text in texts]
+        self._counts = [Counter(terms(text)) for text in texts]
         self._lengths = [sum(counts.values()) for counts in self._counts]
         self._mean = sum(self._lengths) / len(self._lengths) if texts else 1.0
         self._holding = Counter(word for counts in self._counts for word in counts)
 
     def search(self, query: str, number: int) -> list[int]:
         """Places of at most `number` texts, the best first; those that share no word with `query` are left out."""
-        words = sorted(set(word_list(query)))  # in a fixed order, since sums of floats depend on it
+        words = sorted(set(terms(query)))  # in a fixed order, since sums of floats depend on it
         scored = [(self._score(words, place), -place) for place in range(len(self._counts))]
         return [-place for score, place in sorted(scored, reverse=True)[:number] if score > 0]
 
@@ -38,3 +39,14 @@ class Bm25:
     def _rarity(self, word: str) -> float:
         found = self._holding[word]
         return math.log(1 + (len(self._counts) - found + 0.5) / (found + 0.5))
+
+
+def terms(text: str) -> list[str]:
+    """Words in lower case without plain English endings (drink, drinks, drinking); of Chinese pairs of characters."""
+    found = []
+    for word in _WORD.findall(text.casefold()):
+        if word[0] < "\u2e80" or len(word) == 1:
+            found.append(_ENDING.sub("", word))
+        else:
+            found += [word[place : place + 2] for place in range(len(word) - 1)]
+    return found

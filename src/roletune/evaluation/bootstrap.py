@@ -30,7 +30,7 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over `n` items with its 95 % interval; `drawn` is how many units the resampling drew."""
+    """A mean over `n` items with its interval; `drawn` is how many units the resampling drew."""
 
     value: float
     low: float
@@ -40,7 +40,12 @@ class Mean:
 
 
 def bootstrap_mean(
-    values: Sequence[float], groups: Sequence[Hashable] = (), *, resamples: int = 1000, seed: int = 0
+    values: Sequence[float],
+    groups: Sequence[Hashable] = (),
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
 ) -> Mean:
     """The mean of `values` with its percentile interval. A mean of paired differences is a paired comparison.
 
@@ -58,7 +63,8 @@ def bootstrap_mean(
     generator = random.Random(seed)
     draws = sorted(_per_token(generator.choices(sums, k=len(sums))) for _ in range(resamples))
     mean = sum(values) / len(values)
-    return Mean(mean, quantile(draws, 0.025), quantile(draws, 0.975), n=len(values), drawn=len(units))
+    tail = (1 - level) / 2
+    return Mean(mean, quantile(draws, tail), quantile(draws, 1 - tail), n=len(values), drawn=len(units))
 
 
 def bootstrap_per_token(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from roletune.errors import EvaluationError
-from roletune.evaluation.bootstrap import Z95, quantile
+from roletune.evaluation.bootstrap import Z95, bootstrap_mean
 from roletune.records import Estimate
 
 T = TypeVar("T")
@@ -18,9 +17,8 @@ def estimate_mean(values: Sequence[float], *, resamples: int = 10_000, seed: int
     """The mean with its percentile interval; values are taken to be independent. Raises EvaluationError for none."""
     if not values:
         raise EvaluationError("There is nothing to take the mean of: no reply was long enough, or none came.")
-    n, generator = len(values), random.Random(seed)
-    draws = sorted(sum(generator.choices(values, k=n)) / n for _ in range(resamples))
-    return Estimate(value=sum(values) / n, low=quantile(draws, 0.025), high=quantile(draws, 0.975), n=n)
+    mean = bootstrap_mean(values, resamples=resamples, seed=seed)
+    return Estimate(value=mean.value, low=mean.low, high=mean.high, n=mean.n)
 
 
 def jackknife(items: Sequence[T], figure: Callable[[Sequence[T]], float]) -> Estimate:

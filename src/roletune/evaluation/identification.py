@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from roletune.errors import EvaluationError
 from roletune.evaluation.bootstrap import bootstrap_share, wilson
-from roletune.evaluation.likelihood import line_likelihoods, without_prompt
+from roletune.evaluation.likelihood import line_likelihoods, require_adapter, without_prompt
 from roletune.evaluation.style import words
 from roletune.records import (
     Contestant,
@@ -118,8 +118,7 @@ def measure_identification(
     seed: int = 0,
 ) -> IdentificationReport:
     """The three contestants on held-out `examples`; `model` is a PEFT model, see `likelihood.measure_likelihood`."""
-    if not hasattr(model, "disable_adapter"):
-        raise EvaluationError("This model has no adapter, so there is nothing to compare. Run `roletune train` first.")
+    require_adapter(model)
     of = {example.id: example for example in examples}
     asked = choices(examples, most=most, seed=seed)
     scored: dict[Contestant, list[list[LineLikelihood]]] = {name: [] for name in CONTESTANTS}

@@ -152,8 +152,7 @@ def measure_likelihood(
     """
     if not examples:
         raise EvaluationError("There are no held-out examples. Add scenes, or widen the test share.")
-    if not hasattr(model, "disable_adapter"):
-        raise EvaluationError("This model has no adapter, so there is nothing to compare. Run `roletune train` first.")
+    require_adapter(model)
     bare = [without_prompt(example) for example in examples]
     with progress.task("likelihood of the real next lines", total=3 * len(examples), unit="scenes") as task:
 
@@ -172,6 +171,12 @@ def measure_likelihood(
     told = _system(examples[0].messages)
     systems: dict[Contestant, str] = {"base": renderer.opening, "base_prompt": told, "adapter": told}
     return compare(lines, systems, resamples=resamples, seed=seed)
+
+
+def require_adapter(model: Any) -> None:
+    """Raise EvaluationError for a model without an adapter to switch off."""
+    if not hasattr(model, "disable_adapter"):
+        raise EvaluationError("This model has no adapter, so there is nothing to compare. Run `roletune train` first.")
 
 
 def line_likelihoods(

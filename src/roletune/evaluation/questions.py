@@ -6,12 +6,13 @@ A question without an id gets one from its text, so ids survive reordering. All 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from roletune.errors import ProjectError
+from roletune.errors import EvaluationError, ProjectError
 from roletune.records import Question, fingerprint
 
 FIELDS = ("id", "text", "topic")
@@ -75,3 +76,12 @@ def _question(entry: dict[str, str]) -> Question:
 
 def _twice(what: str, values: list[str]) -> list[str]:
     return [f"the {what} {value!r} is there {n} times" for value, n in Counter(values).items() if n > 1]
+
+
+def of_topics(questions: Sequence[Question], topics: Sequence[str]) -> list[Question]:
+    """The questions of these topics, all if none is named. Raises EvaluationError if there is none."""
+    chosen = [question for question in questions if not topics or question.topic in topics]
+    if not chosen:
+        known = ", ".join(sorted({question.topic for question in questions}))
+        raise EvaluationError(f"There is no question of the topics {', '.join(topics)}. The topics are: {known}.")
+    return chosen

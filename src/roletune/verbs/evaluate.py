@@ -7,9 +7,8 @@ from typing import Any
 
 from roletune.engine.interrupt import stops_at_once
 from roletune.engine.store import file_hash, read_records, write_json
-from roletune.errors import EvaluationError
 from roletune.evaluation.likelihood import measure_likelihood
-from roletune.evaluation.questions import read_questions
+from roletune.evaluation.questions import of_topics, read_questions
 from roletune.evaluation.replies import ask_contestants
 from roletune.evaluation.style import Manner, checks_for, rate_style
 from roletune.models.dequantise import trainable_folder
@@ -74,14 +73,7 @@ def load_with_adapter(bench: Workbench) -> tuple[Any, str]:
 
 def _questions(bench: Workbench) -> list[Question]:
     settings = bench.project.character.evaluate
-    questions = read_questions(bench.project.questions)
-    chosen = [question for question in questions if not settings.topics or question.topic in settings.topics]
-    if not chosen:
-        raise EvaluationError(
-            f"{settings.questions} has no question of the topics {', '.join(settings.topics)}. Its topics: "
-            f"{', '.join(sorted({question.topic for question in questions}))}."
-        )
-    return chosen
+    return of_topics(read_questions(bench.project.questions), settings.topics)
 
 
 def _manner(bench: Workbench) -> Manner:

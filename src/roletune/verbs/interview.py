@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from roletune.engine.runner import run
 from roletune.engine.store import file_hash, write_json
-from roletune.errors import EvaluationError, ProjectError
+from roletune.errors import ProjectError
 from roletune.evaluation.judging.calibration import calibrate
 from roletune.evaluation.judging.human import read_human
 from roletune.evaluation.judging.passages import PassageIndex
@@ -19,7 +19,7 @@ from roletune.evaluation.judging.rubrics import Desk, prompt_names
 from roletune.evaluation.judging.summary import summarise
 from roletune.evaluation.judging.talks import Interviewer, item_id, spread, talk
 from roletune.evaluation.judging.verdicts import ask_judges, cost, pair_verdicts, plan, refuse_too_many, with_scores
-from roletune.evaluation.questions import read_questions
+from roletune.evaluation.questions import of_topics, read_questions
 from roletune.evaluation.replies import Contender, ask_all
 from roletune.llm.model import ChatModel
 from roletune.prompts import Prompt
@@ -65,13 +65,7 @@ def questions_of(bench: Workbench) -> list[Question]:
     if not own.is_file() and "questions" in settings.model_fields_set:
         raise ProjectError(f"{own} does not exist. Write questions into it; examples/jarvis/interview.yaml shows how.")
     questions = read_questions(own if own.is_file() else project.questions)
-    chosen = [question for question in questions if not settings.topics or question.topic in settings.topics]
-    if not chosen:
-        raise EvaluationError(
-            f"There is no question of the topics {', '.join(settings.topics)}. The topics are: "
-            f"{', '.join(sorted({question.topic for question in questions}))}."
-        )
-    return chosen
+    return of_topics(questions, settings.topics)
 
 
 async def _single(bench: Workbench, asked: Mapping[Contestant, Contender]) -> list[InterviewItem]:

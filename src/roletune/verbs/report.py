@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple, TypeVar
 
 from roletune.engine.store import read_records, write_json, write_text
 from roletune.evaluation.model_card import render_card
@@ -18,18 +19,20 @@ from roletune.records import (
     Finding,
     InterviewReport,
     Interviews,
+    Record,
     Report,
     Timings,
     VoiceReport,
 )
 from roletune.sources.licences import Restriction, restriction
-from roletune.sources.profile import parse_profile
-from roletune.sources.text import read_text
 from roletune.verbs import boundary, interview, voice
 from roletune.verbs.contestants import adapter_hash
+from roletune.verbs.notices import notices
 from roletune.verbs.stage import Stage
 from roletune.workbench import Workbench
 
+R = TypeVar("R", bound=Record)
+S = TypeVar("S", BoundaryReport, InterviewReport, VoiceReport)
 _PACKAGES = ("roletune", "torch", "transformers", "peft", "accelerate", "tokenizers", "xllamacpp", "gguf")
 
 
@@ -58,6 +61,7 @@ def collect(bench: Workbench) -> Report:
     before = (*MADE_BEFORE, *bench.project.character.methods)
     entries = {stage: entry for stage in before if (entry := bench.manifest.entry(stage))}
     seconds = {stage: entry.seconds for stage, entry in entries.items()}
+    found = suites(bench)
     return build_report(
         adapter=bench.adapter(),
         data=DataStatistics.model_validate_json((build / "dataset" / "statistics.json").read_text("utf-8")),
@@ -65,40 +69,40 @@ def collect(bench: Workbench) -> Report:
         timings=Timings(stages=seconds, total_seconds=sum(seconds.values())),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions={"python": platform.python_version(), **_versions()},
-        boundary=_boundary(bench),
-        interview=_interview(bench),
-        voice=_voice(bench),
+        boundary=found.boundary,
+        interview=found.interview,
+        voice=found.voice,
         peak_memory_bytes=max(entry.peak_memory_bytes for entry in entries.values()),
         lint=read_records(project.records("lint"), Finding),
-        notices=notices(bench),
+        notices=notices(bench.project),
     )
 
 
-def _boundary(bench: Workbench) -> BoundaryReport | None:
-    """What the suite found, if it was run on the adapter in use."""
-    path = bench.project.build / boundary.FILE
-    if not path.is_file():
-        return None
-    found = BoundaryReport.model_validate_json(path.read_text("utf-8"))
-    return found if found.adapter == adapter_hash(bench) else None
+class Suites(NamedTuple):
+    """What the suites found on the adapter in use; None where one was not run on it."""
+
+    boundary: BoundaryReport | None
+    interview: InterviewReport | None
+    voice: VoiceReport | None
 
 
-def _interview(bench: Workbench) -> InterviewReport | None:
-    """What the interviews came to, if they were held with the adapter in use."""
-    path = bench.project.build / interview.FILE
-    if not path.is_file():
-        return None
-    found = Interviews.model_validate_json(path.read_text("utf-8")).report
-    return found if found.adapter == adapter_hash(bench) else None
+def suites(bench: Workbench) -> Suites:
+    """The reports of the suites; those of other weights are left out."""
+    held = _read(bench, interview.FILE, Interviews)
+    return Suites(
+        _current(bench, _read(bench, boundary.FILE, BoundaryReport)),
+        _current(bench, held.report if held else None),
+        _current(bench, _read(bench, voice.FILE, VoiceReport)),
+    )
 
 
-def _voice(bench: Workbench) -> VoiceReport | None:
-    """How the replies sound, if they are those of the adapter in use."""
-    path = bench.project.build / voice.FILE
-    if not path.is_file():
-        return None
-    found = VoiceReport.model_validate_json(path.read_text("utf-8"))
-    return found if found.adapter == adapter_hash(bench) else None
+def _read(bench: Workbench, file: str, kind: type[R]) -> R | None:
+    path = bench.project.build / file
+    return kind.model_validate_json(path.read_text("utf-8")) if path.is_file() else None
+
+
+def _current(bench: Workbench, found: S | None) -> S | None:
+    return found if found and found.adapter == adapter_hash(bench) else None
 
 
 def _told_on_the_card(bench: Workbench) -> tuple[str | bool, ...]:
@@ -113,13 +117,6 @@ def _licence(bench: Workbench) -> str:
     unclear = restriction(licence) is Restriction.UNKNOWN  # the others say themselves whether they allow it
     told = f"{licence} (commercial use is not known to be allowed)" if unclear else licence
     return told if licence else bench.project.character.licence
-
-
-def notices(bench: Workbench) -> list[str]:
-    """What must be said wherever the character is shown: that of character.yaml, and those of the profile's head."""
-    character, path = bench.project.character, bench.project.profile_file
-    told = parse_profile(read_text(path), character.profile).notices if path else ()
-    return [notice for notice in dict.fromkeys([character.notice, *told]) if notice]
 
 
 def _versions() -> dict[str, str]:
@@ -141,10 +138,8 @@ STAGE = Stage(
     reads=("lint.jsonl", "dataset/statistics.json", "adapter/adapter.json", "evaluation.json"),
     writes=("report/report.html", "report/report.json", "report/report.md", "adapter/README.md"),
     settings=lambda bench: (
-        notices(bench),
+        notices(bench.project),
         *_told_on_the_card(bench),
-        _boundary(bench),
-        _interview(bench),
-        _voice(bench),
+        suites(bench),
     ),
 )

@@ -42,7 +42,7 @@ async def make_scenes(bench: Workbench) -> str:
     kept = bench.keep("scenes", [*told, *chosen], [*repeated, *rejected], Scene)
     if told:
         return f"{len(kept)} scenes kept, {len(told)} of them from the sources; {settings.count} asked for"
-    return f"{len(kept)} new scenes kept of {settings.count} asked for, in {number} rounds"
+    return f"{len(kept)} new scenes kept of {settings.count} asked for, in {number} round{'' if number == 1 else 's'}"
 
 
 STAGE = Stage(

@@ -19,9 +19,8 @@ from roletune.models.dequantise import trainable_folder
 from roletune.models.gguf_base import servable_gguf
 from roletune.models.weights import Weights, resolve
 from roletune.project import Project
-from roletune.sources.profile import parse_profile
-from roletune.sources.text import read_text
 from roletune.verbs.load import ai_notice, read_persona, require_made
+from roletune.verbs.notices import notices
 
 LEAST_CONTEXT = 2048  # tokens of a conversation on the local server
 
@@ -130,16 +129,9 @@ def _performers(projects: Mapping[str, Project], *, local: bool) -> dict[str, Pe
     found = {}
     for name, project in projects.items():
         persona, settings = read_persona(project), project.character.chat
-        told = (ai_notice(persona.profile.name), *_notices(project))
+        told = (ai_notice(persona.profile.name), *notices(project))
         found[name] = Performer(name, persona, settings, told, settings.extra if local else {})
     return found
-
-
-def _notices(project: Project) -> list[str]:
-    """That of character.yaml, and those of the profile's head."""
-    path, character = project.profile_file, project.character
-    told = parse_profile(read_text(path), character.profile).notices if path else ()
-    return [notice for notice in dict.fromkeys([character.notice, *told]) if notice]
 
 
 def _common_base(projects: Mapping[str, Project]) -> Weights:

@@ -53,11 +53,6 @@ def weighted_kappa(xs: Sequence[float], ys: Sequence[float], low: int = LOWEST, 
     return 1 - seen / expected if expected > 0 else None
 
 
-def bootstrap_mean(values: Sequence[float], *, resamples: int = 2_000, seed: int = 0, level: float = 0.95) -> Interval:
-    """The mean with its percentile interval; `values` must not be empty."""
-    return bootstrap(values, mean, resamples=resamples, seed=seed, level=level)
-
-
 def bootstrap(
     rows: Sequence[T],
     statistic: Callable[[Sequence[T]], float | None],

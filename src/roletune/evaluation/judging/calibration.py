@@ -18,7 +18,6 @@ from typing import NamedTuple
 from roletune.evaluation.bootstrap import wilson
 from roletune.evaluation.judging.agreement import (
     bootstrap,
-    bootstrap_mean,
     mean,
     median,
     pearson,
@@ -82,7 +81,7 @@ def agree(judge: str, dimension: str, rows: Sequence[Scored], unscored: int, *, 
     """The figures for one judge in one dimension."""
     ours, theirs = [row.judge for row in rows], [row.human for row in rows]
     residuals = [row.residual for row in rows]
-    bias = bootstrap_mean(residuals, resamples=resamples) if rows else (0.0, 0.0, 0.0)
+    bias = bootstrap(residuals, mean, resamples=resamples) if rows else (0.0, 0.0, 0.0)
     gain = bootstrap(rows, _gain, resamples=resamples) if rows else (0.0, 0.0, 0.0)
     why = _objection(ours, gain[1])
     return Agreement(

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from roletune.engine.quotes import find_quote
+from roletune.engine.retrieval import terms
 from roletune.errors import ReplyError
 from roletune.evaluation.judging.answers import Ask, read_object
-from roletune.evaluation.judging.passages import terms
 from roletune.evaluation.judging.rubrics import Desk, said, shown_passages, shown_turns
 from roletune.llm.request import ChatReply
 from roletune.records import Flaw, InterviewItem

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from roletune.evaluation.bootstrap import wilson
-from roletune.evaluation.judging.agreement import bootstrap_mean, mean
+from roletune.evaluation.bootstrap import bootstrap_mean, wilson
+from roletune.evaluation.judging.agreement import mean
 from roletune.evaluation.judging.calibration import trust_in
 from roletune.evaluation.judging.contests import pairwise_report
 from roletune.evaluation.judging.rubrics import DIMENSIONS_OF
@@ -86,14 +86,14 @@ def _scores(
 ) -> InterviewScore:
     held = [item for item in items if item.form == form and item.contestant == name and not item.failed]
     values = [score for item in held if (score := score_of(item, dimension)) is not None]
-    interval = bootstrap_mean(values, resamples=resamples) if values else (None, None, None)
+    found = bootstrap_mean(values, resamples=resamples) if values else None
     return InterviewScore(
         form=form,
         dimension=dimension,
         contestant=name,
-        mean=interval[0],
-        low=interval[1],
-        high=interval[2],
+        mean=found.value if found else None,
+        low=found.low if found else None,
+        high=found.high if found else None,
         n=len(values),
         unscored=len(held) - len(values),
     )
@@ -115,17 +115,17 @@ def _differences(
     }
     found = []
     for (form, dimension), values in paired.items():
-        value, low, high = bootstrap_mean(values, resamples=resamples)
-        _, lower, upper = bootstrap_mean(values, resamples=resamples, level=1 - 0.05 / len(paired))
+        difference = bootstrap_mean(values, resamples=resamples)
+        corrected = bootstrap_mean(values, resamples=resamples, level=1 - 0.05 / len(paired))
         found.append(
             InterviewDifference(
                 form=form,
                 dimension=dimension,
-                difference=value,
-                ci_low=low,
-                ci_high=high,
+                difference=difference.value,
+                ci_low=difference.low,
+                ci_high=difference.high,
                 n=len(values),
-                clear=len(values) >= LEAST and not lower <= 0 <= upper,
+                clear=len(values) >= LEAST and not corrected.low <= 0 <= corrected.high,
                 trust=trust_in(dimension, judges, calibration),
             )
         )
