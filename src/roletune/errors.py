@@ -98,7 +98,8 @@ class ResourceError(RoletuneError, OSError):
 
 
 class MissingExtraError(RoletuneError, ImportError):
-    """An optional dependency is not installed."""
+    """An optional dependency is not installed; `command` brings it, by default by naming roletune's extra."""
 
-    def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs packages that are not installed. Install them: pip install 'roletune[{extra}]'")
+    def __init__(self, what: str, extra: str, command: str = "") -> None:
+        command = command or f"pip install 'roletune[{extra}]'"
+        super().__init__(f"{what} needs packages that are not installed. Install them: {command}")
