@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from roletune.errors import EvaluationError
 from roletune.evaluation.bootstrap import bootstrap_share, wilson
-from roletune.evaluation.likelihood import line_likelihoods, require_adapter, without_prompt
+from roletune.evaluation.candidates import CandidateScorer, Continued
+from roletune.evaluation.likelihood import require_adapter, without_prompt
 from roletune.evaluation.style import words
 from roletune.records import (
     Contestant,
@@ -126,12 +127,27 @@ def measure_identification(
         for name in CONTESTANTS:
             switch: AbstractContextManager[Any] = nullcontext() if name == "adapter" else model.disable_adapter()
             with switch:
+                scorer = CandidateScorer(model.eval(), device)  # lines of one scene share what was said before
                 for choice in asked:
                     told = choice.examples(of[choice.example])
                     told = [without_prompt(one) for one in told] if name == "base" else told
-                    scored[name].append(line_likelihoods(told, renderer, model, device=device))
+                    scored[name].append(_scored(scorer, told, renderer))
                     task.advance(1, note=name)
     return identification_report([_item(choice, k, scored) for k, choice in enumerate(asked)])
+
+
+def _scored(scorer: CandidateScorer, told: Sequence[Example], renderer: Renderer) -> list[LineLikelihood]:
+    """The line with loss of each of the examples, which are alike up to it."""
+    rendered = [renderer.render(example.messages) for example in told]
+    start = rendered[0].spans[0][0]
+    if any(one.ids[:start] != rendered[0].ids[:start] for one in rendered):
+        raise EvaluationError("The candidates do not stand in the same conversation. Measure all of them again.")
+    lines = [one.ids[start : one.spans[0][1]] for one in rendered]
+    found = scorer.log_likelihoods(Continued(rendered[0].ids[:start], lines))
+    return [
+        LineLikelihood(dialogue=example.dialogue, line=0, nll=-total, tokens=len(line))
+        for example, total, line in zip(told, found, lines, strict=True)
+    ]
 
 
 def _item(

@@ -202,7 +202,7 @@ def line_likelihoods(
         with torch.inference_mode():
             for example in examples:
                 rendered = renderer.render(example.messages)
-                for nll, tokens in _spans(model, rendered.ids, rendered.spans, device):
+                for nll, tokens in spans(model, rendered.ids, rendered.spans, device):
                     number = numbers[example.dialogue]
                     numbers[example.dialogue] += 1
                     found.append(LineLikelihood(dialogue=example.dialogue, line=number, nll=nll, tokens=tokens))
@@ -213,11 +213,11 @@ def line_likelihoods(
     return found
 
 
-def _spans(model: Any, ids: Sequence[int], spans: Sequence[tuple[int, int]], device: str) -> list[tuple[float, int]]:
+def spans(model: Any, ids: Sequence[int], places: Sequence[tuple[int, int]], device: str) -> list[tuple[float, int]]:
     """For each span [start, end) of tokens its summed negative log-likelihood in nats and its number of tokens."""
     import torch
 
-    targets = [place for start, end in spans for place in range(start, end)]
+    targets = [place for start, end in places for place in range(start, end)]
     if not targets:
         return []
     last = targets[-1]  # nothing after the last line is needed
@@ -226,8 +226,8 @@ def _spans(model: Any, ids: Sequence[int], spans: Sequence[tuple[int, int]], dev
     # Shapes that recur: CPUs compile a kernel for each new one. No token sees those behind it, so nothing changes.
     padded, asked = _padded(tokens), _padded(rows)
     logits = model(input_ids=padded[None], logits_to_keep=asked, use_cache=False).logits[0, : len(rows)]
-    losses = _cross_entropy(logits, tokens[rows + 1])
-    lengths = [end - start for start, end in spans]
+    losses = cross_entropy(logits, tokens[rows + 1])
+    lengths = [end - start for start, end in places]
     return [(float(part.sum()), length) for part, length in zip(losses.split(lengths), lengths, strict=True)]
 
 
@@ -238,7 +238,7 @@ def _padded(values: torch.Tensor) -> torch.Tensor:
     return torch.cat([values, values[-1:].expand(-len(values) % ROUND)])
 
 
-def _cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+def cross_entropy(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Per row in fp32, a few rows at a time: an fp32 copy of all logits would be the largest thing in memory."""
     import torch
 
