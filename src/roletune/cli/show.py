@@ -17,10 +17,9 @@ from roletune.cli.session import AsJson, Character, print_json, run_session
 from roletune.cli.show_profile import show_profile
 from roletune.engine.store import read_records
 from roletune.errors import ProjectError
-from roletune.evaluation.replies import CONTESTANTS
 from roletune.pipeline import METHODS, STAGES
 from roletune.project import Project
-from roletune.records import Adapter, DataStatistics, Dialogue, Evaluation, Example, Profile, Report, Scene
+from roletune.records import CONTESTANTS, Adapter, DataStatistics, Dialogue, Evaluation, Example, Profile, Report, Scene
 from roletune.rendering.script import render_script
 from roletune.verbs.dataset import coloured_mask, open_renderer
 from roletune.workbench import Workbench
@@ -121,8 +120,8 @@ def _report(project: Project, console: Console, number: int) -> None:
 def _print_replies(evaluation: Evaluation, console: Console) -> None:
     for reply in evaluation.replies:
         console.print(Text(reply.question, "bold"))
-        for name in CONTESTANTS:
-            console.print(Text(f"  {name:>11}  ", "dim") + Text(getattr(reply, name)))
+        for name in evaluation.contestants:
+            console.print(Text(f"  {name:>11}  ", "dim") + Text(reply.said(name)))
 
 
 _FILES: dict[str, tuple[str, type[BaseModel]]] = {

@@ -13,7 +13,7 @@ import random
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from roletune.errors import EvaluationError
 from roletune.evaluation.bootstrap import bootstrap_share, wilson
@@ -21,6 +21,7 @@ from roletune.evaluation.candidates import CandidateScorer, Continued
 from roletune.evaluation.likelihood import require_adapter, without_prompt
 from roletune.evaluation.style import words
 from roletune.records import (
+    CONTESTANTS,
     Contestant,
     Example,
     IdentificationItem,
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from roletune.engine.progress import Progress
     from roletune.rendering.template import Renderer
 
-CONTESTANTS: tuple[Contestant, ...] = get_args(Contestant)
 OTHERS = 3
 LEAST_WORDS = 3  # "Yes." is anybody's line
 

@@ -13,10 +13,9 @@ from typing import Any
 import yaml
 
 from roletune.evaluation import templating
-from roletune.evaluation.replies import CONTESTANTS
 from roletune.evaluation.style import shown_checks
 from roletune.models.weights import HUB_ID
-from roletune.records import Report, Subject
+from roletune.records import CONTESTANTS, Report, Subject
 
 # Of https://huggingface.co/docs/hub/repositories-licenses, those that a text of one's own may be under.
 _LICENCES = re.compile(
@@ -47,6 +46,7 @@ def render_card(report: Report, *, subject: Subject, language: str, licence: str
             slug=slug(report.character) or "character",
             vllm_rank=_vllm_rank(int(recipe.get("rank", 64))),
             contestants=CONTESTANTS,
+            everybody=report.evaluation.contestants,
             style=report.evaluation.style.rates,
             shown_checks=shown_checks(report.evaluation.style),
         )

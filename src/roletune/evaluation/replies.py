@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 from roletune.engine.progress import Progress
 from roletune.engine.runner import Outcome, run
@@ -16,17 +16,16 @@ from roletune.errors import EvaluationError
 from roletune.evaluation.style import UNANSWERED, Manner, inspect
 from roletune.llm.model import ChatModel
 from roletune.llm.request import ChatReply, ChatRequest, chat_messages
-from roletune.records import Contestant, Finding, Message, Question, Reply
-
-CONTESTANTS: tuple[Contestant, ...] = get_args(Contestant)
+from roletune.records import CONTESTANTS, Contestant, Finding, Message, Question, Reply
 
 
 @dataclass(frozen=True)
 class Contender:
-    """Who answers: a model, and how a question is put to it (with or without a persona prompt)."""
+    """Who answers: a model, how a question is put to it, and whether it is told who it plays."""
 
     model: ChatModel
     messages: Callable[[Question], Sequence[Message]]
+    prompted: bool = True
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ async def ask_contestants(
         questions, contenders, sampling, title="replies side by side", progress=progress, concurrency=concurrency
     )
     return [
-        _reply(question, {name: answers[name][k] for name in CONTESTANTS}, manner, sampling)
+        _reply(question, {name: answers[name][k] for name in answers}, manner, sampling)
         for k, question in enumerate(questions)
     ]
 
@@ -135,6 +134,7 @@ def _reply(
         base=texts["base"],
         base_prompt=texts["base_prompt"],
         adapter=texts["adapter"],
+        others={name: text for name, text in texts.items() if name not in CONTESTANTS},
         findings={name: found for name, found in findings.items() if found},
     )
 

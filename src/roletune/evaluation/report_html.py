@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 
 from roletune.evaluation import templating
 from roletune.evaluation.plots import NARROW, WIDE, Canvas, learning_plot, paired_plot, ratio_plot
-from roletune.evaluation.replies import CONTESTANTS
 from roletune.evaluation.report import outcome_of
 from roletune.evaluation.style import NO_WARNING, shown_checks
-from roletune.records import Finding, Reply, Report
+from roletune.records import CONTESTANTS, Finding, Reply, Report
 
 RATIO = Canvas(320, 64, 10, 10, 22, 22)
 MOST_BARS = 8  # of a breakdown; the rest are summed up
@@ -60,6 +59,7 @@ def render_html(report: Report) -> str:
             shown_checks=shown_checks(report.evaluation.style),
             breakdown=breakdown,
             contestants=CONTESTANTS,
+            everybody=report.evaluation.contestants,
             no_warning=NO_WARNING,
             data_url="data:application/json;base64,"
             + base64.b64encode(report.model_dump_json(indent=2).encode()).decode(),

@@ -6,9 +6,8 @@ What a model or a source wrote is put on one line and escaped, so it can't becom
 from __future__ import annotations
 
 from roletune.evaluation import templating
-from roletune.evaluation.replies import CONTESTANTS
 from roletune.evaluation.style import shown_checks
-from roletune.records import Report
+from roletune.records import CONTESTANTS, Report
 
 
 def render_markdown(report: Report) -> str:
@@ -17,6 +16,7 @@ def render_markdown(report: Report) -> str:
     page = template.render(
         report=report,
         contestants=CONTESTANTS,
+        everybody=report.evaluation.contestants,
         style=report.evaluation.style.rates,
         shown_checks=shown_checks(report.evaluation.style),
     )

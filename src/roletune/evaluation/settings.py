@@ -2,7 +2,43 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from roletune.llm.settings import Endpoint
+from roletune.records import CONTESTANTS
+
+ROLEGPT = "rolegpt"
+
+
+class OtherContestant(BaseModel):
+    """A model behind an endpoint that answers the same questions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$", description="what the report calls it")
+    prompt: Literal["none", "persona", "rolegpt"] = Field(
+        default="persona", description="what it is told: nothing, the persona prompt, or that and few-shot turns"
+    )
+    endpoint: Endpoint = Field(description="where it is asked")
+
+
+class ContestantSettings(BaseModel):
+    """Who is measured beside base, base_prompt and adapter."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rolegpt: bool = Field(default=False, description="the base model with the persona prompt and few-shot turns")
+    examples: int = Field(default=5, ge=1, description="few-shot turns of RoleGPT, from the train split")
+    others: tuple[OtherContestant, ...] = Field(default=(), description="models behind endpoints")
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> ContestantSettings:
+        names = [*CONTESTANTS, ROLEGPT, *(other.name for other in self.others)]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"others: the name {twice!r} is taken; give each contestant its own")
+        return self
 
 
 class EvaluateSettings(BaseModel):
@@ -10,6 +46,7 @@ class EvaluateSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    contestants: ContestantSettings = ContestantSettings()
     questions: str = Field(default="questions.yaml", description="file with the questions, in the character's folder")
     boundary: str = Field(default="boundary.yaml", description="file with the questions of the suite `boundary`")
     topics: tuple[str, ...] = Field(default=(), description="topics of the questions to ask; default: all")

@@ -13,13 +13,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Literal
 
 import yaml
 
 from roletune.errors import EvaluationError
 from roletune.evaluation.bootstrap import wilson
-from roletune.records import Finding, Reply, StyleReport
+from roletune.records import CONTESTANTS, Finding, Reply, StyleReport
 
 PHRASES = files("roletune.evaluation") / "phrases"
 UNANSWERED = "unanswered"  # the finding of a reply that never came: counted, and left out of every rate
@@ -168,7 +167,7 @@ def rate_style(replies: Sequence[Reply], checks: Iterable[str]) -> StyleReport:
 
     Replies that never came are not counted in any share; an empty reply fails every check.
     """
-    contestants: tuple[Literal["base"], Literal["base_prompt"], Literal["adapter"]] = ("base", "base_prompt", "adapter")
+    contestants = [*CONTESTANTS, *(name for name in replies[0].others)] if replies else list(CONTESTANTS)
     names = tuple(checks)
     rates = {}
     for contestant in contestants:

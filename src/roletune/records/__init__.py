@@ -16,6 +16,7 @@ a record this record, so the same input gives the same ids on every machine.
 from __future__ import annotations
 
 from roletune.records.base import (
+    CONTESTANTS,
     SCHEMA_VERSION,
     Contestant,
     Origin,
@@ -109,6 +110,7 @@ from roletune.records.trained import (
 )
 
 __all__ = [
+    "CONTESTANTS",
     "SCHEMA_VERSION",
     "Adapter",
     "Agreement",

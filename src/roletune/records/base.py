@@ -30,4 +30,5 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-Contestant = Literal["base", "base_prompt", "adapter"]
+Contestant = str
+CONTESTANTS: tuple[Contestant, ...] = ("base", "base_prompt", "adapter")  # who is always measured; others by settings

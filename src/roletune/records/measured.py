@@ -89,7 +89,12 @@ class Reply(Record):
     base: str
     base_prompt: str
     adapter: str
+    others: dict[str, str] = Field(default={}, description="replies of the contestants that the settings add, by name")
     findings: dict[str, tuple[Finding, ...]] = Field(default={})
+
+    def said(self, contestant: str) -> str:
+        """The reply of one contestant, by its name; empty if none came."""
+        return self.others[contestant] if contestant in self.others else str(getattr(self, contestant))
 
 
 class Rate(Record):

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from roletune.records.base import Record
+from roletune.records.base import CONTESTANTS, Contestant, Record
 from roletune.records.judged import InterviewReport
 from roletune.records.measured import Finding, LikelihoodReport, Reply, StyleReport
 from roletune.records.suites import BoundaryReport, VoiceReport
@@ -21,6 +21,11 @@ class Evaluation(Record):
     replies: tuple[Reply, ...]
     style: StyleReport
     sampling: dict[str, Any]
+
+    @property
+    def contestants(self) -> tuple[Contestant, ...]:
+        """Whose replies there are: those that are always asked, and those that the settings add."""
+        return (*CONTESTANTS, *(name for name in self.style.rates if name not in CONTESTANTS))
 
 
 class DataStatistics(Record):

@@ -12,9 +12,9 @@ from roletune.engine.store import file_hash, write_json
 from roletune.errors import ProjectError
 from roletune.evaluation.boundary_questions import BoundaryQuestions, read_boundary_questions
 from roletune.evaluation.boundary_report import boundary_report
-from roletune.evaluation.replies import Contender, ask_all
-from roletune.records import Contestant, Question
-from roletune.verbs.contestants import adapter_hash, contenders, sampling
+from roletune.evaluation.replies import ask_all
+from roletune.records import Question
+from roletune.verbs.contestants import adapter_hash, contenders, sampling, shown_lines
 from roletune.verbs.stage import Stage
 from roletune.workbench import Workbench
 
@@ -28,9 +28,8 @@ async def ask_boundary(bench: Workbench) -> str:
         *(Question(id=question.id, text=question.text, topic=question.category) for question in asked.questions),
         *(Question(id=twin.id, text=twin.text, topic="clean twin") for twin in asked.twins),
     ]
-    prompted: dict[Contestant, Contender] = {
-        name: contender for name, contender in contenders(bench, "boundary").items() if name != "base"
-    }
+    everybody = contenders(bench, "boundary")
+    prompted = {name: contender for name, contender in everybody.items() if contender.prompted}
     answers = await ask_all(every, prompted, sampling(bench), title="boundary questions", progress=bench.progress)
     report = boundary_report(asked, answers, adapter=adapter_hash(bench))
     write_json(bench.project.build / FILE, report)
@@ -68,5 +67,6 @@ STAGE = Stage(
         file_hash(path) if (path := _path(bench)).is_file() else "",  # that it is missing is told with the cure
         bench.prompt("persona").hash,
         bench.base.identity(),
+        shown_lines(bench),
     ),
 )

@@ -1,32 +1,69 @@
-"""Who is measured: the base model, the base model with the persona prompt, the adapter with the same prompt."""
+"""Who is measured: always the base model, it with the persona prompt, and the adapter with the same prompt.
+
+The settings add others (`evaluate.contestants`): RoleGPT, which is the prompted base model with few-shot turns from the
+train split, and any model behind an OpenAI-compatible URL. All answer the same questions with the same sampling.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from roletune.engine.store import file_hash
+from roletune.errors import ProjectError
 from roletune.evaluation.replies import Contender, Sampling
-from roletune.records import Contestant, Message, Question
+from roletune.evaluation.settings import ROLEGPT
+from roletune.llm.ledger import RememberedModel
+from roletune.records import CONTESTANTS, Contestant, Message, Question
+from roletune.rendering.few_shot import FewShot, Pair, as_turns, pairs_of
 from roletune.rendering.markup import harmless
+from roletune.verbs.writing import train_dialogues
 from roletune.workbench import Workbench
+
+Ask = Callable[[Question], Sequence[Message]]
 
 
 def contenders(bench: Workbench, stage: str) -> dict[Contestant, Contender]:
-    """The three, every reply remembered under `stage`."""
-    settings = bench.project.character.evaluate
-    scene = bench.scene(settings.location, settings.background, settings.partner)
-    system = bench.persona.message(scene, [settings.partner])
-
-    def bare(question: Question) -> list[Message]:
-        return [Message(role="user", content=harmless(question.text))]
-
-    def prompted(question: Question) -> list[Message]:
-        return [system, *bare(question)]
-
+    """All of them by name, in the order of `names`, every reply remembered under `stage`."""
+    wanted = bench.project.character.evaluate.contestants
     base, adapted = bench.contestants(stage)
-    return {
-        "base": Contender(base, bare),
-        "base_prompt": Contender(base, prompted),
-        "adapter": Contender(adapted, prompted),
+    asks = _asks(bench)
+    found = {
+        "base": Contender(base, asks["none"], prompted=False),
+        "base_prompt": Contender(base, asks["persona"]),
+        "adapter": Contender(adapted, asks["persona"]),
     }
+    if wanted.rolegpt:
+        found[ROLEGPT] = Contender(base, asks["rolegpt"])
+    for other in wanted.others:
+        model = bench.models.get(other.name) or bench.behind(other.endpoint)
+        remembered = RememberedModel(model, bench.ledger, stage)
+        found[other.name] = Contender(remembered, asks[other.prompt], prompted=other.prompt != "none")
+    return found
+
+
+def names(bench: Workbench) -> tuple[Contestant, ...]:
+    """Who can be asked."""
+    wanted = bench.project.character.evaluate.contestants
+    return (*CONTESTANTS, *([ROLEGPT] if wanted.rolegpt else []), *(other.name for other in wanted.others))
+
+
+def check_names(bench: Workbench, asked: Sequence[Contestant], where: str) -> None:
+    """Raises ProjectError for a name that nobody has."""
+    known = names(bench)
+    if unknown := next((name for name in asked if name not in known), None):
+        raise ProjectError(
+            f"{where}: there is no contestant {unknown!r}; there are {', '.join(known)}. Others are added under "
+            "evaluate.contestants in character.yaml."
+        )
+
+
+def shown_lines(bench: Workbench) -> list[Pair]:
+    """What the few-shot turns are drawn from, which decides what is answered; empty if nobody is shown any."""
+    wanted = bench.project.character.evaluate.contestants
+    shown = wanted.rolegpt or any(other.prompt == "rolegpt" for other in wanted.others)
+    if not shown or not bench.project.records("dialogues").is_file():
+        return []
+    return pairs_of(train_dialogues(bench), bench.profile)
 
 
 def sampling(bench: Workbench) -> Sampling:
@@ -38,3 +75,23 @@ def sampling(bench: Workbench) -> Sampling:
 def adapter_hash(bench: Workbench) -> str:
     """Which weights were measured: what a suite found is no longer true of retrained ones."""
     return file_hash(bench.project.build / "adapter" / "adapter_model.safetensors")
+
+
+def _asks(bench: Workbench) -> dict[str, Ask]:
+    """How a question is put, by what the contestant is told."""
+    settings = bench.project.character.evaluate
+    system = bench.persona.message(
+        bench.scene(settings.location, settings.background, settings.partner), [settings.partner]
+    )
+    shots = FewShot(shown_lines(bench), number=settings.contestants.examples)
+
+    def bare(question: Question) -> list[Message]:
+        return [Message(role="user", content=harmless(question.text))]
+
+    def prompted(question: Question) -> list[Message]:
+        return [system, *bare(question)]
+
+    def shown(question: Question) -> list[Message]:
+        return [system, *as_turns(shots.select(question.text)), *bare(question)]
+
+    return {"none": bare, "persona": prompted, "rolegpt": shown}

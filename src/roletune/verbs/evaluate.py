@@ -13,7 +13,7 @@ from roletune.evaluation.replies import ask_contestants
 from roletune.evaluation.style import Manner, checks_for, rate_style
 from roletune.models.dequantise import trainable_folder
 from roletune.records import Evaluation, Example, LikelihoodReport, Question
-from roletune.verbs.contestants import contenders, sampling
+from roletune.verbs.contestants import contenders, sampling, shown_lines
 from roletune.verbs.dataset import open_renderer
 from roletune.verbs.stage import Stage
 from roletune.workbench import Workbench
@@ -98,5 +98,6 @@ STAGE = Stage(
         file_hash(bench.project.questions),
         bench.prompt("persona").hash,
         bench.base.identity(),
+        shown_lines(bench),
     ),
 )

@@ -32,7 +32,7 @@ from roletune.records import (
     PairVerdict,
     Question,
 )
-from roletune.verbs.contestants import adapter_hash, contenders, sampling
+from roletune.verbs.contestants import adapter_hash, check_names, contenders, sampling, shown_lines
 from roletune.verbs.judges import HOW_TO_BIND, concurrency, interviewer, judges, price
 from roletune.verbs.stage import Stage
 from roletune.workbench import Workbench
@@ -44,6 +44,7 @@ NAME = "interview"
 async def hold_interviews(bench: Workbench) -> str:
     """Collect every reply, then have all of it judged."""
     settings = bench.project.character.interview
+    check_names(bench, settings.contestants, "interview.contestants")
     asked = {name: one for name, one in contenders(bench, NAME).items() if name in settings.contestants}
     items = await _single(bench, asked)
     items += await _talks(bench, asked)
@@ -210,6 +211,7 @@ def _settings(bench: Workbench) -> tuple[object, ...]:
         [judge.identity for judge in judges(bench, NAME).values()],
         model.identity if model else "",
         bench.base.identity(),
+        shown_lines(bench),
     )
 
 

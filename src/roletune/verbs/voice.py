@@ -15,7 +15,6 @@ from roletune.evaluation.authenticity import Line, learn_voice, measure_voice, p
 from roletune.evaluation.bootstrap import wilson
 from roletune.evaluation.identification import measure_identification
 from roletune.evaluation.memorisation import TrainingText, measure_copying
-from roletune.evaluation.replies import CONTESTANTS
 from roletune.evaluation.style import UNANSWERED, words
 from roletune.records import (
     Contestant,
@@ -58,7 +57,7 @@ async def measure(bench: Workbench, identified: Callable[[Workbench], Identifica
     """Measure and write `suites/voice.json`."""
     build = bench.project.build
     evaluation = Evaluation.model_validate_json((build / "evaluation.json").read_text("utf-8"))
-    said = {name: _answered(evaluation.replies, name) for name in CONTESTANTS}
+    said = {name: _answered(evaluation.replies, name) for name in evaluation.contestants}
     lines, phrases = _lines(bench), _phrases(bench)
     classifier, taken = _voice(bench, lines, said)
     training = TrainingText(_learnt(read_records(build / "dataset" / "train.jsonl", Example)))
@@ -126,7 +125,7 @@ def _answered(replies: Sequence[Reply], contestant: Contestant) -> list[str]:
         text
         for reply in replies
         if all(finding.check != UNANSWERED for finding in reply.findings.get(contestant, ()))
-        and words(text := getattr(reply, contestant))
+        and words(text := reply.said(contestant))
     ]
 
 
