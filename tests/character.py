@@ -83,7 +83,8 @@ class Heard(SilentProgress):
         self.lines.append(message)
 
 
-def workbench(folder: Path, writer=None, progress=None):
+def workbench(folder: Path, writer=None, progress=None, **others):
+    """`others` are further models by their role."""
     return open_workbench(
-        Project.open(folder), progress or SilentProgress(), models={"writer": writer or scripted_writer()}
+        Project.open(folder), progress or SilentProgress(), models={"writer": writer or scripted_writer(), **others}
     )

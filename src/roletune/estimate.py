@@ -9,7 +9,7 @@ one before it, where that is not made yet: then as much as was asked for. What i
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -27,6 +27,7 @@ from roletune.records import Provenance, Scene
 from roletune.workbench import Workbench
 
 ROLES = ("writer", "judge", "interviewer")
+_ASKED = {"pairs": "base"}  # who is asked by a stage, where that is not the writer
 FIRST_OTHER = "dataset"  # from here on nothing is written, but trained and measured
 
 
@@ -77,7 +78,7 @@ async def estimate(
     with TemporaryDirectory(prefix="roletune-") as folder, _ledger(project, Path(folder)) as ledger:
         dry = _copy(project, Path(folder))
         bench = Workbench(dry, SilentProgress(), ledger, Manifest(dry.build / "manifest.json"))
-        counting = _counting(bench, models or {})
+        counting = _counting(bench, models or {}, names)
         bench.models.update(counting)
         for name in names:
             await make(bench, name)
@@ -107,13 +108,14 @@ def _copy(project: Project, scratch: Path) -> _DryProject:
     return dry
 
 
-def _counting(bench: Workbench, models: dict[str, ChatModel]) -> dict[str, CountingModel]:
-    """A counting model for the writer and every role that is bound; one for roles that share a model."""
+def _counting(bench: Workbench, models: dict[str, ChatModel], stages: Sequence[str]) -> dict[str, CountingModel]:
+    """A counting model for the writer, who else is asked, and every bound role; one for roles that share a model."""
+    asked = {"writer", *(_ASKED[stage] for stage in stages if stage in _ASKED)}
     counting: dict[str, CountingModel] = {}
     same: dict[str, CountingModel] = {}
-    for role in ROLES:
-        if role == "writer" or role in models or getattr(bench.project.character.models, role):
-            model = models.get(role) or bench.bound(role)
+    for role in (*ROLES, "base"):
+        if role in asked or role in models or getattr(bench.project.character.models, role, None):
+            model = models.get(role) or (bench.plain("pairs") if role == "base" else bench.bound(role))
             counting[role] = same.setdefault(model.identity, CountingModel(model.identity, model.name))
     return counting
 

@@ -9,13 +9,14 @@
     evaluate      adapter, held-out lines  -> likelihoods with intervals, replies side by side
     report        all of it                -> report.html, report.json, report.md
 
-Methods make more dialogues before `dataset`, for those who name them in `methods:`:
+Methods make more data before `dataset`, in this order, for those who name them in `methods:`:
 
     instructions  profile, scenes          -> questions to the character with answers, as instruction rows
     traps         passages, a fact changed -> answers that put it right, preference pairs
     plots         passages                 -> dialogues about one question each
     rules         what was said to it      -> replies under a role and rules
     ditto         the character and others -> what the one can answer and the other can't
+    pairs         lines, swipes, traps     -> replies that are preferred to others
 
 Suites are measured after `evaluate` by those who ask for them:
 
@@ -44,6 +45,7 @@ from roletune.verbs import (
     experiences,
     instructions,
     interview,
+    pairs,
     plots,
     profile,
     protective,
@@ -61,7 +63,7 @@ STAGES: dict[str, Stage] = {
     verb.STAGE.name: verb.STAGE for verb in (profile, scenes, experiences, protective, dataset, train, evaluate, report)
 }
 
-METHODS: dict[str, Stage] = {verb.STAGE.name: verb.STAGE for verb in (instructions, traps, plots, rules, ditto)}
+METHODS: dict[str, Stage] = {verb.STAGE.name: verb.STAGE for verb in (instructions, traps, plots, rules, ditto, pairs)}
 
 SUITES: dict[str, Stage] = {suite.STAGE.name: suite.STAGE for suite in (boundary, interview, voice)}
 
@@ -92,7 +94,7 @@ def steps(methods: Sequence[str], until: str) -> list[Stage]:
     place = names.index(dataset.STAGE.name)
     return [
         *(STAGES[name] for name in wanted[:place]),
-        *(METHODS[name] for name in methods if len(wanted) > place),
+        *(method for name, method in METHODS.items() if name in methods and len(wanted) > place),
         *(STAGES[name] for name in wanted[place:]),
     ]
 

@@ -34,6 +34,7 @@ from roletune.sources.text import read_text
 from roletune.synthesis.ditto import DittoSettings
 from roletune.synthesis.experiences import ExperienceSettings
 from roletune.synthesis.instructions import InstructionSettings
+from roletune.synthesis.pairs import PairSettings
 from roletune.synthesis.plots import PlotSettings
 from roletune.synthesis.profile_fields import ProfileFieldSettings
 from roletune.synthesis.protective import ProtectiveSettings
@@ -47,7 +48,8 @@ DEFAULT_BASE = "smollm2-135m-instruct"  # comes in a package (models.weights)
 BUILT_IN_QUESTIONS = BUILT_IN / "en" / "questions.yaml"
 
 
-Method = Literal["instructions", "traps", "plots", "rules", "ditto"]
+Method = Literal["instructions", "traps", "plots", "rules", "ditto", "pairs"]
+NOT_DIALOGUES: tuple[Method, ...] = ("pairs",)  # methods that make other records
 
 
 class Settings(BaseModel):
@@ -99,17 +101,23 @@ class CharacterFile(Settings):
     scenes: SceneSettings = SceneSettings()
     experiences: ExperienceSettings = ExperienceSettings()
     protective: ProtectiveSettings = ProtectiveSettings()
-    methods: tuple[Method, ...] = Field(default=(), description="further ways to make dialogues, beside the stages")
+    methods: tuple[Method, ...] = Field(default=(), description="further ways to make data, beside the stages")
     instructions: InstructionSettings = InstructionSettings()
     traps: TrapSettings = TrapSettings()
     plots: PlotSettings = PlotSettings()
     rules: RuleSettings = RuleSettings()
     ditto: DittoSettings = DittoSettings()
+    pairs: PairSettings = PairSettings()
     dataset: DatasetSettings = DatasetSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     interview: InterviewSettings = InterviewSettings()
     chat: ChatSettings = ChatSettings()
+
+    @property
+    def dialogue_methods(self) -> tuple[Method, ...]:
+        """The methods of `methods:` whose records are dialogues."""
+        return tuple(method for method in self.methods if method not in NOT_DIALOGUES)
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ class Workbench:
 
     def concurrency(self, role: str) -> int:
         """How many calls at a time the model of a role takes."""
-        endpoint = getattr(self.project.character.models, role)
+        endpoint = getattr(self.project.character.models, role, None)  # the base model is nobody's endpoint
         return endpoint.concurrency if isinstance(endpoint, Endpoint) else LOCAL_SLOTS
 
     def stage_models(self) -> tuple[ChatModel, ChatModel]:
@@ -144,6 +144,10 @@ class Workbench:
         """The same two, with every reply remembered."""
         base, adapted = self.stage_models()
         return RememberedModel(base, self.ledger, stage), RememberedModel(adapted, self.ledger, stage)
+
+    def plain(self, stage: str) -> ChatModel:
+        """The base model as it is, which needs no adapter to exist, with every reply remembered."""
+        return RememberedModel(self.models.get("base") or self._local(scale=None), self.ledger, stage)
 
     def scene(self, location: str, background: str, partner: str) -> Scene:
         """A scene that is only talked in: for questions and for chat."""

@@ -1,6 +1,8 @@
 from dataclasses import replace
 
+from roletune.prompts import load_prompt
 from roletune.records import Profile, Turn
+from roletune.rendering.persona import Persona
 from roletune.rendering.script import ParsedScene, UnreadLine
 from roletune.sources import material
 from roletune.sources.cited import Cited, cite
@@ -127,6 +129,7 @@ def test_replies_that_were_preferred_share_the_split_of_their_chat():
     context = (Turn(speaker="olaf", text="Who?"),)
     pairs = (Pair(context, "MIRA", "I.", "Nobody.", 2), Pair(context, "Per", "I.", "No.", 3))
     each = Material(Cited("a.jsonl", "written"), "chat-log", replace(READING, pairs=pairs))
-    (pair,) = material.preferences([each], MIRA, SplitSettings())
-    assert (pair.chosen, pair.rejected, pair.context) == ("I.", "Nobody.", context)
+    (pair,) = material.preferences([each], Persona(MIRA, load_prompt("persona")), SplitSettings())
+    assert (pair.chosen, pair.rejected, pair.origin) == ("I.", "Nobody.", "swipes")
+    assert [(one.role, one.content) for one in pair.prompt[1:]] == [("user", "Who?")]
     assert (pair.split, pair.provenance.source) == (dialogues(each).dialogues[0].split, "a.jsonl#a")

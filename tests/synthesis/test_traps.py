@@ -6,6 +6,7 @@ from roletune.errors import ReplyError
 from roletune.llm.scripted import ScriptedModel
 from roletune.prompts import load_prompt
 from roletune.records import Passage
+from roletune.rendering.persona import Persona
 from roletune.synthesis.settings import PassageCall
 from roletune.synthesis.traps import TrapSettings, outcome_of, parse_tampering, write_trap
 
@@ -27,7 +28,7 @@ def ask(*lines, language="en", **settings):
         write_trap(
             PassageCall(PASSAGE, 0),
             writer,
-            profile=PROFILE,
+            persona=Persona(PROFILE, load_prompt("persona")),
             prompt=prompts[0],
             answer_prompt=prompts[1],
             settings=TrapSettings(**settings),
@@ -46,7 +47,9 @@ def test_a_false_fact_gives_a_row_its_clean_twin_and_a_pair(language):
     assert (row.purpose, row.category, row.twin) == ("boundary", "false premise", "")
     assert (twin.category, twin.twin) == ("clean twin", row.scene.title)
     assert (trap.pair.chosen, trap.pair.rejected) == (CORRECTED, ACCEPTED)
-    assert trap.pair.context == row.turns[:1]
+    assert [(one.role, one.content, one.loss) for one in trap.pair.prompt[1:]] == [("user", asked, False)]
+    assert trap.pair.prompt[0].content.startswith("You are JARVIS.")
+    assert (trap.pair.origin, trap.pair.dialogue) == ("factual_vs_counterfactual", row.id)
     keys = [request.key("scripted") for request in requests]
     assert row.notes == {
         "method": "ERABAL",
@@ -57,7 +60,7 @@ def test_a_false_fact_gives_a_row_its_clean_twin_and_a_pair(language):
         "outcome": "corrects",
     }
     assert TEXT[25:31] == "Malibu"
-    assert [row.provenance.request, trap.pair.notes["rejected_request"], twin.provenance.request] == keys[1:]
+    assert [row.provenance.request, trap.pair.rejected_by.request, twin.provenance.request] == keys[1:]
     assert (row.provenance.passage, row.provenance.model) == ("p1", "quill")
 
 

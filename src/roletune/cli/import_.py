@@ -14,7 +14,9 @@ from roletune.cli.session import AsJson, print_json
 from roletune.cli.speakers_table import speakers_table
 from roletune.engine.lock import project_lock
 from roletune.project import SETTINGS_FILE, Project
+from roletune.prompts import load_prompt
 from roletune.records import Origin, Profile, Speaker
+from roletune.rendering.persona import Persona
 from roletune.sources import material
 from roletune.sources.formats import AUTO, READERS, ReadOptions
 from roletune.sources.licences import UNKNOWN, conflicts
@@ -120,6 +122,7 @@ def _tell(project: Project, result: Import, *, dry_run: bool, as_json: bool) -> 
 def _figures(project: Project, profile: Profile, file: ImportedFile) -> dict[str, Any]:
     read, cited = file.material.reading, file.material.cited
     passages, _ = material.passages([file.material])
+    persona = Persona(profile, load_prompt("persona", project.character.language, project.prompts))
     found = material.dialogues([file.material], profile, project.character.splits)
     return {
         "source": file.source,
@@ -136,7 +139,7 @@ def _figures(project: Project, profile: Profile, file: ImportedFile) -> dict[str
         "scenes": len(read.scenes),
         "dialogues": len(found.dialogues),
         "to_be_played": len(found.scenes),
-        "preferences": len(material.preferences([file.material], profile, project.character.splits)),
+        "preferences": len(material.preferences([file.material], persona, project.character.splits)),
         "not_read": len(read.unread),
         "notices": list(read.notices),
     }

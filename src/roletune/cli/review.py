@@ -19,7 +19,7 @@ from roletune.engine.progress import SilentProgress
 from roletune.errors import DatasetError
 from roletune.llm.ledger import Ledger
 from roletune.project import Project
-from roletune.records import Dialogue, Example, Scene
+from roletune.records import Dialogue, Example, PreferencePair, Scene
 from roletune.rendering.script import render_script
 from roletune.verbs.review import REVIEWED, Review, decide, identity
 from roletune.workbench import Workbench
@@ -122,4 +122,7 @@ def _readable(row: BaseModel) -> str:
         return render_script(row, ())
     if isinstance(row, Example):
         return "\n".join(f"{one.role}{' (loss)' if one.loss else ''}: {one.content}" for one in row.messages)
+    if isinstance(row, PreferencePair):
+        told = [f"{one.role}: {one.content}" for one in row.prompt]
+        return "\n".join([*told, f"chosen: {row.chosen}", f"rejected: {row.rejected}"])
     return row.model_dump_json(indent=2)

@@ -19,7 +19,18 @@ from roletune.engine.store import read_records
 from roletune.errors import ProjectError
 from roletune.pipeline import METHODS, STAGES
 from roletune.project import Project
-from roletune.records import CONTESTANTS, Adapter, DataStatistics, Dialogue, Evaluation, Example, Profile, Report, Scene
+from roletune.records import (
+    CONTESTANTS,
+    Adapter,
+    DataStatistics,
+    Dialogue,
+    Evaluation,
+    Example,
+    PreferencePair,
+    Profile,
+    Report,
+    Scene,
+)
 from roletune.rendering.script import render_script
 from roletune.verbs.dataset import coloured_mask, open_renderer
 from roletune.workbench import Workbench
@@ -73,6 +84,16 @@ def _dialogues(stage: str) -> Callable[[Project, Console, int], None]:
         console.print(Text(f"{len(dialogues)} dialogues, from {kept}; not kept: {kept.stem}.rejected.jsonl", "dim"))
 
     return print_dialogues
+
+
+def _pairs(project: Project, console: Console, number: int) -> None:
+    pairs = read_records(project.records("pairs"), PreferencePair)
+    for pair in pairs[:number]:
+        console.print(Text(f"{pair.origin}  {pair.id}", "dim"))
+        console.print(Text(pair.prompt[-1].content, "bold"))
+        console.print(Text("  chosen    ", "green") + Text(pair.chosen))
+        console.print(Text("  rejected  ", "red") + Text(pair.rejected))
+    console.print(Text(f"{len(pairs)} pairs, from {project.records('pairs')}; not kept: pairs.rejected.jsonl", "dim"))
 
 
 def _dataset(project: Project, console: Console, number: int) -> None:
@@ -134,6 +155,7 @@ _FILES: dict[str, tuple[str, type[BaseModel]]] = {
     "evaluate": ("evaluation.json", Evaluation),
     "report": ("report/report.json", Report),
     **{method: (f"{method}.jsonl", Dialogue) for method in METHODS},
+    "pairs": ("pairs.jsonl", PreferencePair),
 }
 
 _SHOW: dict[str, Callable[[Project, Console, int], None]] = {
@@ -146,4 +168,5 @@ _SHOW: dict[str, Callable[[Project, Console, int], None]] = {
     "evaluate": _evaluate,
     "report": _report,
     **{method: _dialogues(method) for method in METHODS},
+    "pairs": _pairs,
 }

@@ -44,7 +44,7 @@ def register(app: typer.Typer) -> None:
     for method in METHODS.values():
         app.command(
             method.name,
-            help=f"Method: {method.about}. The dataset takes it in if `methods:` in character.yaml names it.",
+            help=f"Method: {method.about}. `roletune run` makes it if `methods:` in character.yaml names it.",
             epilog=f"roletune {method.name} examples/jarvis\n\nroletune {method.name} examples/jarvis --dry-run",
         )(_command(method.name))
 
@@ -148,7 +148,7 @@ def what_next(bench: Workbench, until: str, folder: Path) -> list[str]:
             f"Export:  {program()} export {folder}",
         ]
     if until in METHODS and until not in bench.project.character.methods:
-        return [*lines, f"To train on it, write into character.yaml: methods: [{until}]"]
+        return [*lines, f"To have it in every run, write into character.yaml: methods: [{until}]"]
     following = "dataset" if until in METHODS else names[names.index(until) + 1]
     return [*lines, f"Look at it: {program()} show {until} {folder}", f"Next: {program()} {following} {folder}"]
 

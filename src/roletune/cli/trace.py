@@ -51,6 +51,11 @@ def _print(traced: Trace, console: Console) -> None:
     _section(console, f"Row {traced.row['id']}", _facts(traced.row, traced.file))
     for message in traced.row.get("messages", ()):
         _text(console, f"{message['role']}{' (loss)' if message['loss'] else ''}: {message['content']}")
+    for message in traced.row.get("prompt", ()):
+        _text(console, f"{message['role']}: {message['content']}")
+    for name in ("chosen", "rejected"):
+        if name in traced.row:
+            _text(console, f"{name}: {traced.row[name]}")
     if traced.dialogue:
         _section(console, f"Dialogue {traced.dialogue['id']}", _facts(traced.dialogue, traced.dialogue_file))
     for turn in (traced.dialogue or traced.row).get("turns", ()):

@@ -20,6 +20,7 @@ from roletune.records.base import (
     SCHEMA_VERSION,
     Contestant,
     Origin,
+    PairOrigin,
     Purpose,
     Record,
     Role,
@@ -63,7 +64,6 @@ from roletune.records.known import (
 from roletune.records.lived import (
     Dialogue,
     Edit,
-    PreferencePair,
     Provenance,
     Rejection,
     Scene,
@@ -107,6 +107,7 @@ from roletune.records.trained import (
     Example,
     LossPoint,
     Message,
+    PreferencePair,
 )
 
 __all__ = [
@@ -153,6 +154,7 @@ __all__ = [
     "LossPoint",
     "Message",
     "Origin",
+    "PairOrigin",
     "PairVerdict",
     "PairedLine",
     "PairwiseReport",

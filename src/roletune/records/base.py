@@ -15,6 +15,7 @@ Purpose = Literal["lived", "protective", "boundary", "instruction"]
 SceneKind = Literal["chat", "debate", "discussion", "speech"]
 TurnKind = Literal["speech", "thought", "action"]
 Role = Literal["system", "user", "assistant"]
+PairOrigin = Literal["character_vs_base", "factual_vs_counterfactual", "swipes", "votes"]
 Subject = Literal["fictional", "historical", "living"]
 
 

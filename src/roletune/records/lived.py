@@ -68,20 +68,6 @@ class Dialogue(Record):
     provenance: Provenance
 
 
-class PreferencePair(Record):
-    """A reply of the character that somebody kept, and one to the same turns that was passed over."""
-
-    schema_version: Literal[1] = 1
-    id: str
-    context: tuple[Turn, ...] = Field(description="what was said before, oldest first")
-    chosen: str
-    rejected: str
-    notes: dict[str, str] = Field(default={}, description="what the method that made it noted, by name")
-    origin: Origin
-    split: Split
-    provenance: Provenance
-
-
 class Rejection(Record):
     """A record or reply that was not kept, whole, with the stage and the reason."""
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from roletune.records.base import Origin, Purpose, Record, Role, Split
+from roletune.records.base import Origin, PairOrigin, Purpose, Record, Role, Split
 from roletune.records.lived import Provenance
 
 
@@ -30,6 +30,26 @@ class Example(Record):
     origin: Origin
     purpose: Purpose
     provenance: Provenance
+
+
+class PreferencePair(Record):
+    """Two replies of the character to one prompt, of which the first is preferred: a row for DPO, KTO and their like.
+
+    `prompt` is in the grammar of an `Example`: the persona prompt, then turns that end with a `user` message; nothing
+    in it carries loss. The replies are contents of the `assistant` message that would follow.
+    """
+
+    schema_version: Literal[1] = 1
+    id: str
+    prompt: tuple[Message, ...]
+    chosen: str
+    rejected: str
+    origin: PairOrigin = Field(description="who preferred it to what")
+    dialogue: str = Field(default="", description="id of the dialogue that holds the chosen reply, where there is one")
+    notes: dict[str, str] = Field(default={}, description="what the method that made it noted, by name")
+    split: Split
+    provenance: Provenance = Field(description="of the chosen reply")
+    rejected_by: Provenance | None = Field(default=None, description="of the rejected reply, where a model gave it")
 
 
 class LossPoint(Record):

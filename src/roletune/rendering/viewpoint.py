@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 from roletune.records import Dialogue, Example, Message, Profile, Turn, fingerprint
 from roletune.rendering.markup import harmless
@@ -68,6 +69,30 @@ def compile_example(dialogue: Dialogue, persona: Persona, *, thoughts: bool = Fa
         purpose=dialogue.purpose,
         provenance=dialogue.provenance,
     )
+
+
+class Exchange(NamedTuple):
+    """A reply of the character after `prompt`, in which nothing carries loss."""
+
+    prompt: tuple[Message, ...]
+    reply: str
+
+
+def exchanges(example: Example, most: int | None = None) -> list[Exchange]:
+    """Every reply of an example that carries loss and answers something; `most` messages stand before it, the last.
+
+    What the character says first, to nobody, is no exchange.
+    """
+    told = 1 if example.messages[0].role == "system" else 0
+    system, turns = example.messages[:told], example.messages[told:]
+    found = []
+    for number, message in enumerate(turns):
+        before = turns[max(0, number - most) if most else 0 : number]
+        if message.loss and before and before[-1].role == "user":
+            first = next(k for k, one in enumerate(before) if one.role == "user" or most is None)
+            prompt = (one.model_copy(update={"loss": False}) for one in (*system, *before[first:]))
+            found.append(Exchange(tuple(prompt), message.content))
+    return found
 
 
 def _line(turn: Turn, *, labelled: bool) -> str:

@@ -61,7 +61,7 @@ def dialogues_of(
     scenes: dict[str, Scene] = {}
     rejections = unread_lines(reading, cited)
     for scene, place in zip(reading.scenes, _places(reading.scenes, lines), strict=True):
-        dialogue = _with_scene_of_its_own(_dialogue(scene, cited, profile, splits, place), dialogues.values())
+        dialogue = _with_scene_of_its_own(dialogue_of(scene, cited, profile, splits, place), dialogues.values())
         reason = _unknown_header(scene)
         if not reason and _is_to_be_played(dialogue) and dialogue.scene.id not in scenes:
             scenes[dialogue.scene.id] = dialogue.scene
@@ -93,7 +93,7 @@ def unwanted_scenes(reading: Reading, cited: Cited, profile: Profile, splits: Sp
     """The scenes of a source that the settings take for its passages only."""
     return [
         _rejection(
-            _dialogue(scene, cited, profile, splits),
+            dialogue_of(scene, cited, profile, splits),
             "the source is read for its passages only",
             f"{cited.name}:{scene.line} {scene.title}",
         )
@@ -146,12 +146,13 @@ def _places(scenes: Sequence[ParsedScene], lines: Sequence[int]) -> list[Place]:
     ]
 
 
-def _dialogue(
+def dialogue_of(
     parsed: ParsedScene, cited: Cited, profile: Profile, splits: SplitSettings, place: Place = (None, None)
 ) -> Dialogue:
+    """A scene as a dialogue, whoever speaks in it."""
     item = item_of(parsed, cited)
     provenance = cited.provenance(item, *place)
-    turns = perceive([_named(turn, profile) for turn in parsed.turns])
+    turns = perceive([named(turn, profile) for turn in parsed.turns])
     headers = parsed.headers
     kind, purpose = headers.get("type", "").casefold(), headers.get("purpose", "").casefold()
     scene = Scene(
@@ -196,7 +197,8 @@ def _present(listed: str, turns: Sequence[Turn]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*names, *(turn.speaker for turn in turns if turn.speaker)]))
 
 
-def _named(turn: Turn, profile: Profile) -> Turn:
+def named(turn: Turn, profile: Profile) -> Turn:
+    """The turn with the one name of the character, or with its speaker's name as names are written."""
     if profile.is_me(turn.speaker):
         return turn.model_copy(update={"speaker": profile.name})
     return turn.model_copy(update={"speaker": _as_name(turn.speaker)})

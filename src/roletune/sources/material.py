@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from roletune.records import Dialogue, Fact, Passage, PreferencePair, Profile, Rejection, Scene, Speaker
+from roletune.rendering.persona import Persona
 from roletune.sources.attribution import Use
 from roletune.sources.cited import Cited, facts_of, passages_of
 from roletune.sources.dialogues import ReadDialogues, dialogues_of, unread_lines, unwanted_scenes
@@ -69,13 +70,13 @@ def dialogues(materials: Iterable[Material], profile: Profile, splits: SplitSett
     return ReadDialogues(tuple(found), tuple(rejections), tuple(scenes))
 
 
-def preferences(materials: Iterable[Material], profile: Profile, splits: SplitSettings) -> list[PreferencePair]:
+def preferences(materials: Iterable[Material], persona: Persona, splits: SplitSettings) -> list[PreferencePair]:
     """What was preferred in the chats among them."""
     return [
         pair
         for material in materials
         if material.kind != "knowledge"
-        for pair in preferences_of(material.reading, material.cited, profile, splits)
+        for pair in preferences_of(material.reading, material.cited, persona, splits)
     ]
 
 

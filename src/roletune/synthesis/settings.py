@@ -11,15 +11,14 @@ from roletune.llm.request import ChatRequest, chat_messages
 from roletune.records import Message, Passage
 
 
-class WritingSettings(BaseModel):
-    """How the writer draws its words, in a block of character.yaml."""
+class SamplingSettings(BaseModel):
+    """How a model draws its words, in a block of character.yaml."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     temperature: float = Field(default=0.7, ge=0, description="as Character-LLM")
     top_p: float = Field(default=0.95, gt=0, le=1, description="as Character-LLM")
     max_tokens: int = Field(default=900, ge=50)
-    retries: int = Field(default=1, ge=0, description="times a reply that can't be read is asked for again")
 
     def request(self, messages: Iterable[Message], sample: int) -> ChatRequest:
         """A question drawn by these settings; `sample` numbers repetitions of it."""
@@ -30,6 +29,12 @@ class WritingSettings(BaseModel):
             max_tokens=self.max_tokens,
             sample=sample,
         )
+
+
+class WritingSettings(SamplingSettings):
+    """How the writer does, and how patient one is with it."""
+
+    retries: int = Field(default=1, ge=0, description="times a reply that can't be read is asked for again")
 
 
 class PassageCall(NamedTuple):

@@ -18,7 +18,10 @@ from roletune.errors import ReplyError
 from roletune.llm.model import ChatModel
 from roletune.llm.request import ChatReply, ChatRequest
 from roletune.prompts import Prompt
-from roletune.records import Dialogue, Passage, PreferencePair, Profile, Provenance, Scene, Turn, fingerprint
+from roletune.records import Dialogue, Passage, PreferencePair, Provenance, Scene, Turn, fingerprint
+from roletune.rendering.markup import harmless
+from roletune.rendering.persona import Persona
+from roletune.rendering.viewpoint import compile_example, exchanges
 from roletune.synthesis.asking import Again, ask_until_read
 from roletune.synthesis.labelled import read_blocks
 from roletune.synthesis.settings import PassageCall, WritingSettings
@@ -68,7 +71,7 @@ async def write_trap(
     call: PassageCall,
     writer: ChatModel,
     *,
-    profile: Profile,
+    persona: Persona,
     prompt: Prompt,
     answer_prompt: Prompt,
     settings: TrapSettings,
@@ -77,7 +80,9 @@ async def write_trap(
     """Four calls: the false fact, then three answers. Raises ReplyError if one of them can't be used."""
 
     def request(asked: Prompt, **values: Any) -> ChatRequest:
-        return settings.request(asked.messages(profile=profile, partner=settings.partner, **values), call.sample)
+        return settings.request(
+            asked.messages(profile=persona.profile, partner=settings.partner, **values), call.sample
+        )
 
     async def answer(known: str, question: str, wanted: tuple[Outcome, ...]) -> ChatReply:
         asked = request(answer_prompt, known=known, question=question)
@@ -88,7 +93,7 @@ async def write_trap(
     factual = await answer(call.passage.text, fact.question, ("corrects", "denies"))
     counterfactual = await answer(fact.text, fact.question, ("accepts", "evades"))
     clean = await answer(call.passage.text, fact.twin, ("corrects", "evades"))  # with the true fact, or no word of it
-    return _trap(call, fact, (factual, counterfactual, clean), answer_prompt, writer.name, profile, settings.partner)
+    return _trap(call, fact, (factual, counterfactual, clean), answer_prompt, writer.name, persona, settings.partner)
 
 
 def parse_tampering(reply: ChatReply, passage: Passage) -> Tampering:
@@ -164,9 +169,10 @@ def _trap(
     answers: tuple[ChatReply, ChatReply, ChatReply],
     prompt: Prompt,
     model: str,
-    profile: Profile,
+    persona: Persona,
     partner: str,
 ) -> Trap:
+    profile = persona.profile
     factual, counterfactual, clean = answers
     notes = {
         "method": "ERABAL",
@@ -202,14 +208,24 @@ def _trap(
         )
 
     trapped = row(fact.question, factual, "false premise")
-    pair = PreferencePair(
+    pair = _pair(trapped, counterfactual, notes, persona)
+    return Trap((trapped, row(fact.twin, clean, "clean twin", twin=fact.question)), pair)
+
+
+def _pair(trapped: Dialogue, counterfactual: ChatReply, notes: dict[str, str], persona: Persona) -> PreferencePair:
+    """The answer from the true passage, preferred to the one from the tampered passage."""
+    example = compile_example(trapped, persona)
+    assert example is not None  # the character answers in it
+    (asked,) = exchanges(example)
+    return PreferencePair(
         id=fingerprint(trapped.id, counterfactual.key),
-        context=trapped.turns[:1],
-        chosen=factual.text.strip(),
-        rejected=counterfactual.text.strip(),
-        notes={**notes, "rejected_request": counterfactual.key},
-        origin="generated",
+        prompt=asked.prompt,
+        chosen=asked.reply,
+        rejected=harmless(counterfactual.text.strip()),
+        origin="factual_vs_counterfactual",
+        dialogue=trapped.id,
+        notes=notes,
         split="train",
         provenance=trapped.provenance,
+        rejected_by=trapped.provenance.model_copy(update={"request": counterfactual.key}),
     )
-    return Trap((trapped, row(fact.twin, clean, "clean twin", twin=fact.question)), pair)

@@ -12,6 +12,7 @@ from roletune.engine.store import file_hash
 from roletune.errors import ProjectError
 from roletune.evaluation.replies import Contender, Sampling
 from roletune.evaluation.settings import ROLEGPT
+from roletune.evaluation.style import Manner
 from roletune.llm.ledger import RememberedModel
 from roletune.records import CONTESTANTS, Contestant, Message, Question
 from roletune.rendering.few_shot import FewShot, Pair, as_turns, pairs_of
@@ -70,6 +71,18 @@ def sampling(bench: Workbench) -> Sampling:
     """How their replies are drawn."""
     settings = bench.project.character.evaluate
     return Sampling(settings.temperature, settings.top_p, settings.max_tokens, settings.seed)
+
+
+def manner(bench: Workbench) -> Manner:
+    """What the style checks need to know."""
+    profile, settings = bench.profile, bench.project.character.evaluate
+    return Manner(
+        names=(profile.name, *profile.aliases),
+        partners=(settings.partner,),
+        address=settings.address,
+        longest=settings.max_words,
+        language=profile.language,
+    )
 
 
 def adapter_hash(bench: Workbench) -> str:

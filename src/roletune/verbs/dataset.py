@@ -23,7 +23,7 @@ DIALOGUE_STAGES = ("dialogues", "experiences", "protective")
 async def make_dataset(bench: Workbench) -> str:
     """Raises DatasetError if no token, or every token, would carry loss."""
     project, settings = bench.project, bench.project.character.dataset
-    sources = (*DIALOGUE_STAGES, *project.character.methods)
+    sources = (*DIALOGUE_STAGES, *project.character.dialogue_methods)
     every = [dialogue for stage in sources for dialogue in read_dialogues_of(bench, stage)]
     selected, repeated = select_dialogues(every, settings)
     renderer = open_renderer(bench)
@@ -35,7 +35,7 @@ async def make_dataset(bench: Workbench) -> str:
     share = supervised_share(train)
     rejected = [*repeated, *built.rejections]
     write_records(project.rejected("dataset"), rejected)
-    stages = ("scenes", *sources)
+    stages = ("scenes", *DIALOGUE_STAGES, *project.character.methods)
     earlier = [row for stage in stages for row in read_records(project.rejected(stage), Rejection)]
     lived = {example.dialogue for examples in kept.values() for example in examples}
     used = [dialogue for dialogue in selected if dialogue.id in lived]

@@ -10,10 +10,10 @@ from roletune.engine.store import file_hash, read_records, write_json
 from roletune.evaluation.likelihood import measure_likelihood
 from roletune.evaluation.questions import of_topics, read_questions
 from roletune.evaluation.replies import ask_contestants
-from roletune.evaluation.style import Manner, checks_for, rate_style
+from roletune.evaluation.style import checks_for, rate_style
 from roletune.models.dequantise import trainable_folder
 from roletune.records import Evaluation, Example, LikelihoodReport, Question
-from roletune.verbs.contestants import contenders, sampling, shown_lines
+from roletune.verbs.contestants import contenders, manner, sampling, shown_lines
 from roletune.verbs.dataset import open_renderer
 from roletune.verbs.stage import Stage
 from roletune.workbench import Workbench
@@ -23,14 +23,14 @@ async def evaluate_adapter(bench: Workbench) -> str:
     """Likelihood of the held-out lines, and replies to the questions side by side."""
     with stops_at_once():
         likelihood = _likelihood(bench)
-    manner, drawn = _manner(bench), sampling(bench)
+    how, drawn = manner(bench), sampling(bench)
     replies = await ask_contestants(
-        _questions(bench), contenders(bench, "evaluate"), manner, drawn, progress=bench.progress
+        _questions(bench), contenders(bench, "evaluate"), how, drawn, progress=bench.progress
     )
     evaluation = Evaluation(
         likelihood=likelihood,
         replies=tuple(replies),
-        style=rate_style(replies, checks_for(manner)),
+        style=rate_style(replies, checks_for(how)),
         sampling=asdict(drawn),
     )
     write_json(bench.project.build / "evaluation.json", evaluation)
@@ -74,17 +74,6 @@ def load_with_adapter(bench: Workbench) -> tuple[Any, str]:
 def _questions(bench: Workbench) -> list[Question]:
     settings = bench.project.character.evaluate
     return of_topics(read_questions(bench.project.questions), settings.topics)
-
-
-def _manner(bench: Workbench) -> Manner:
-    profile, settings = bench.profile, bench.project.character.evaluate
-    return Manner(
-        names=(profile.name, *profile.aliases),
-        partners=(settings.partner,),
-        address=settings.address,
-        longest=settings.max_words,
-        language=profile.language,
-    )
 
 
 STAGE = Stage(

@@ -9,6 +9,7 @@ from roletune.engine.store import file_hash, write_json, write_records, write_te
 from roletune.errors import ProjectError
 from roletune.project import Project
 from roletune.records import Dialogue, Profile, Speakers
+from roletune.rendering.persona import Persona
 from roletune.sources import material
 from roletune.sources.attribution import Use, render_attribution, stated_licences
 from roletune.sources.catchphrases import find_catchphrases
@@ -44,8 +45,9 @@ async def make_profile(bench: Workbench) -> str:
     kept = bench.keep("dialogues", read.dialogues, read.rejections, Dialogue)
     used = material.uses(materials, profile.passages, [*kept, *read.scenes])
     findings = (*lint(profile, [*settings.known_names, *_known_names(materials, profile)]), *doubts)
-    pairs = material.preferences(materials, profile, settings.splits)
-    write_records(project.records("profile"), [_with_catchphrases(_licensed(profile, used), kept)])
+    profile = _with_catchphrases(_licensed(profile, used), kept)
+    pairs = material.preferences(materials, Persona(profile, bench.prompt("persona")), settings.splits)
+    write_records(project.records("profile"), [profile])
     write_records(project.records("source_scenes"), read.scenes)
     write_records(project.records("preferences"), pairs)
     write_records(project.records("lint"), findings)
@@ -210,5 +212,6 @@ STAGE = Stage(
         list(bench.project.character.known_names),
         _inputs(bench.project),
         _asked(bench),
+        bench.prompt("persona").hash,
     ),
 )

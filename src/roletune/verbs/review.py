@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from roletune.engine.store import append_record, file_hash, read_records
 from roletune.errors import DatasetError, ProjectError
-from roletune.records import Dialogue, Edit, Example, Rejection, Scene
+from roletune.records import Dialogue, Edit, Example, PreferencePair, Rejection, Scene
 from roletune.workbench import Workbench
 
 REVIEWED: dict[str, type[BaseModel]] = {
@@ -26,6 +26,7 @@ REVIEWED: dict[str, type[BaseModel]] = {
     "plots": Dialogue,
     "rules": Dialogue,
     "ditto": Dialogue,
+    "pairs": PreferencePair,
     "dataset/train": Example,
     "dataset/validation": Example,
     "dataset/test": Example,

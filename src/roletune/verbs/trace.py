@@ -49,10 +49,10 @@ def trace_row(bench: Workbench, prefix: str) -> Trace:
     """The lineage of the record whose id begins with `prefix`. Raises ProjectError if there is none, or several."""
     file, row = _find(bench.project.build, prefix)
     dialogue_file, dialogue = "", row if "turns" in row else None
-    if "dialogue" in row:
+    if row.get("dialogue"):
         dialogue_file, dialogue = _find(bench.project.build, row["dialogue"], whole=True)
     scene = dialogue["scene"] if dialogue else (row if "background" in row else None)
-    lineage = [("row", row), ("dialogue", dialogue), ("scene", scene)]
+    lineage = [("row", row), ("rejected reply", _rejected(row)), ("dialogue", dialogue), ("scene", scene)]
     sources = {key: what for what, record in lineage if record and (key := _provenance(record).get("request"))}
     calls = {key: (what, bench.ledger.find(key)) for key, what in sources.items()}
     prompts = {_provenance(record).get("request"): _provenance(record).get("prompt") for _, record in lineage if record}
@@ -102,6 +102,11 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 def _provenance(record: dict[str, Any]) -> dict[str, Any]:
     return record.get("provenance") or {}
+
+
+def _rejected(row: dict[str, Any]) -> dict[str, Any] | None:
+    """What the rejected reply of a preference pair comes from."""
+    return {"id": row["id"], "provenance": row["rejected_by"]} if row.get("rejected_by") else None
 
 
 def _passage(bench: Workbench, *records: dict[str, Any]) -> Passage | None:

@@ -15,16 +15,16 @@ PAIRS = "traps.pairs.jsonl"
 
 async def make_traps(bench: Workbench) -> str:
     """Ask for false facts passage by passage; each gives two rows and a pair, or a rejection."""
-    settings, profile = bench.project.character.traps, bench.profile
+    settings, persona = bench.project.character.traps, bench.persona
     writer, prompt, answer_prompt = bench.ask("writer", "traps"), bench.prompt("traps"), bench.prompt("traps_answer")
     made, failed = await ask_each(
         bench,
         "traps",
-        plan_calls(profile.passages, settings.count),
+        plan_calls(persona.profile.passages, settings.count),
         lambda call: write_trap(
             call,
             writer,
-            profile=profile,
+            persona=persona,
             prompt=prompt,
             answer_prompt=answer_prompt,
             settings=settings,
@@ -47,6 +47,7 @@ STAGE = Stage(
     settings=lambda bench: (
         bench.project.character.traps,
         bench.prompt("traps_answer").hash,
+        bench.prompt("persona").hash,
         writing_settings(bench, "traps"),
     ),
 )

@@ -24,9 +24,9 @@ async def ask_each(
     stage: str,
     calls: Sequence[T],
     work: Callable[[T], Awaitable[R]],
-    role: Literal["writer", "judge"] = "writer",
+    role: Literal["writer", "judge", "base"] = "writer",
 ) -> tuple[list[R], list[Rejection]]:
-    """What the writer, or the judge, made of every call, in order, and what came back in vain.
+    """What the writer, or who else is asked, made of every call, in order, and what came back in vain.
 
     A reply that can't be used is a rejection with its raw text, and so is a request that the endpoint won't answer.
     Any other error on purpose (the endpoint is gone, the budget is spent) stops the stage instead of emptying it: no
