@@ -56,6 +56,7 @@ from roletune.verbs import (
     traps,
     voice,
 )
+from roletune.verbs.runs import keep_with_run
 from roletune.verbs.stage import Stage
 from roletune.workbench import Workbench
 
@@ -102,6 +103,13 @@ def steps(methods: Sequence[str], until: str) -> list[Stage]:
 async def _make(bench: Workbench, stage: Stage, *, forced: bool) -> bool:
     if forced and stage.let_go is not None:
         stage.let_go(bench)
+    made = await _made(bench, stage, forced=forced)
+    if stage.name == evaluate.STAGE.name or stage.name in SUITES:
+        keep_with_run(bench.project.build, stage.writes)
+    return made
+
+
+async def _made(bench: Workbench, stage: Stage, *, forced: bool) -> bool:
     outputs = [bench.project.build / name for name in stage.writes]
     made_from = _made_from(bench, stage)  # before it is made: what changes meanwhile makes it again
     for path in bench.manifest.edited(stage.name):

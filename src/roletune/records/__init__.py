@@ -10,6 +10,7 @@ a record this record, so the same input gives the same ids on every machine.
     measured  what every evaluation measures: likelihoods, replies, style, rates with their intervals.
     suites    what the suites without a judge find: at the boundary, and in the voice.
     judged    what judges and people say: interviews, pairs, calibration, votes.
+    compared  several runs, characters or files of replies side by side.
     reported  the report and its parts; `report.json` is the `Report` at the end.
 """
 
@@ -29,6 +30,13 @@ from roletune.records.base import (
     Subject,
     TurnKind,
     fingerprint,
+)
+from roletune.records.compared import (
+    ComparedFigure,
+    ComparedReply,
+    Comparison,
+    Entrant,
+    PairedDifference,
 )
 from roletune.records.judged import (
     Agreement,
@@ -121,6 +129,9 @@ __all__ = [
     "BoundaryReport",
     "BoundaryVerdict",
     "CalibrationReport",
+    "ComparedFigure",
+    "ComparedReply",
+    "Comparison",
     "Contestant",
     "CopyReport",
     "DataStatistics",
@@ -129,6 +140,7 @@ __all__ = [
     "Dimension",
     "Duel",
     "Edit",
+    "Entrant",
     "Estimate",
     "Evaluation",
     "Example",
@@ -156,6 +168,7 @@ __all__ = [
     "Origin",
     "PairOrigin",
     "PairVerdict",
+    "PairedDifference",
     "PairedLine",
     "PairwiseReport",
     "Passage",

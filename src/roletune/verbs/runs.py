@@ -2,6 +2,7 @@
 
     build/runs/ID    one training each, kept
     build/adapter    link to the run in use
+    build/runs/ID/measured   what `evaluate` and the suites found about it, kept when another run is measured
     journal/run      the id of the run that somebody chose; without it the settings decide
 
 A chosen run stays in use whatever the settings say, and nothing is trained in its place: if it is gone, that is an
@@ -20,7 +21,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from roletune.engine.store import write_text
+from roletune.engine.store import write_bytes, write_text
 from roletune.errors import TrainingError
 from roletune.project import Project
 from roletune.records import Adapter
@@ -28,6 +29,7 @@ from roletune.training.recipe import Recipe
 from roletune.workbench import Workbench
 
 RECORD, WEIGHTS = "adapter.json", "adapter_model.safetensors"
+MEASURED = "measured"
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,13 @@ def finished_runs(build: Path) -> list[Run]:
     records = [path for path in (build / "runs").glob(f"*/{RECORD}") if (path.parent / WEIGHTS).is_file()]
     runs = [Run(_read(path), _time(path), path.parent.resolve() == current) for path in records]
     return sorted(runs, key=lambda run: (run.finished, run.adapter.run))
+
+
+def keep_with_run(build: Path, files: Sequence[str]) -> None:
+    """Copy what was measured of the run in use beside it, so that comparing runs asks nothing anew."""
+    for file in files:
+        if (build / file).is_file():
+            write_bytes(build / "adapter" / MEASURED / file, (build / file).read_bytes())
 
 
 def unfinished_runs(build: Path) -> list[str]:

@@ -1,0 +1,119 @@
+"""A comparison for readers: in words, as one HTML page in the manner of the report, and as rows of a table.
+
+The page holds no script and asks for nothing; it shows the questions on which the checks disagree most, and the JSON
+beside it holds all of them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from roletune.evaluation import templating
+from roletune.records import ComparedReply, Comparison, PairedDifference
+
+SHOWN = 40  # questions on the page
+
+
+def render_words(comparison: Comparison) -> list[str]:
+    """A sentence or two for each entrant: where it is better and worse than the one all are compared with."""
+    template = templating.text().get_template("compare.txt.jinja")
+    told = [
+        template.render(
+            name=entrant.name,
+            comparison=comparison,
+            worse=_of(comparison, entrant.name, "worse"),
+            better=_of(comparison, entrant.name, "better"),
+            estimates=_estimates(comparison),
+        )
+        for entrant in comparison.entrants
+        if entrant.name != comparison.against
+    ]
+    return [" ".join(text.split()) for text in told]
+
+
+def render_page(comparison: Comparison) -> str:
+    """The page as text; write it as UTF-8."""
+    return (
+        templating.html()
+        .get_template("compare.html.jinja")
+        .render(
+            comparison=comparison,
+            verdict=render_words(comparison),
+            differences={(row.figure, row.entrant): row for row in comparison.differences},
+            shown=shown_replies(comparison),
+            place={entrant.name: f"c{k % 6}" for k, entrant in enumerate(comparison.entrants)},
+        )
+    )
+
+
+def render_csv(comparison: Comparison) -> str:
+    """A row for each figure and entrant; differences stand beside the figure they are of."""
+    rows = {(row.figure, row.entrant): row for row in comparison.differences}
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(
+        [
+            "area",
+            "figure",
+            "entrant",
+            "value",
+            "low",
+            "high",
+            "n",
+            "unscored",
+            "against",
+            "difference",
+            "ci_low",
+            "ci_high",
+            "p",
+            "p_holm",
+        ]
+    )
+    for figure in comparison.figures:
+        for name, found in figure.estimates.items():
+            row = rows.get((figure.figure, name))
+            paired = [row.against, row.difference, row.ci_low, row.ci_high, row.p, row.p_holm] if row else [""] * 6
+            unscored = figure.unscored[name]
+            table.writerow(
+                [
+                    figure.area,
+                    figure.figure,
+                    _cell(name),
+                    found.value,
+                    found.low,
+                    found.high,
+                    found.n,
+                    unscored,
+                    *paired,
+                ]
+            )
+    return out.getvalue()
+
+
+def shown_replies(comparison: Comparison) -> list[ComparedReply]:
+    """Those that more than one answered, the ones on which the checks disagree most first."""
+    several = [reply for reply in comparison.replies if len(reply.replies) > 1]
+    return sorted(several, key=_disagreement, reverse=True)[:SHOWN]
+
+
+def _disagreement(reply: ComparedReply) -> int:
+    found = [set(reply.found.get(name, ())) for name in reply.replies]
+    return len({check for one in found for check in one if not all(check in other for other in found)})
+
+
+def _of(comparison: Comparison, entrant: str, direction: str) -> list[PairedDifference]:
+    found = [row for row in comparison.differences if row.entrant == entrant and row.direction == direction]
+    return sorted(found, key=lambda row: row.p)
+
+
+def _estimates(comparison: Comparison) -> dict[str, tuple[str, dict[str, float]]]:
+    return {
+        figure.figure: (figure.unit, {name: found.value for name, found in figure.estimates.items()})
+        for figure in comparison.figures
+    }
+
+
+def _cell(name: str) -> str:
+    """A name that a spreadsheet does not take for a formula."""
+    return f"'{name}" if name[:1] in "=+-@" else name

@@ -1,0 +1,207 @@
+"""Compare: runs, characters and files of replies side by side; nothing is asked and no model is loaded.
+
+What is named becomes entries:
+
+    FOLDER            a character: its run in use; alone, all its measured runs, or the contestants of the only one
+    FOLDER@RUN, RUN   a run by the beginning of its id, of that character or of `home`
+    FILE, DIRECTORY   replies of other systems (`evaluation.reply_files`), an entry for each model
+
+A run that was not measured is left out, and a note says how to measure it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from roletune.engine.store import read_records
+from roletune.errors import EvaluationError
+from roletune.evaluation.comparing import Entry, Said, compare_entries
+from roletune.evaluation.judge_free import Figures, figures_of
+from roletune.evaluation.leaks import judge_later
+from roletune.evaluation.memorisation import TrainingText
+from roletune.evaluation.reply_files import FileReply, Labels, ReplyFile, read_reply_files
+from roletune.evaluation.run_scores import (
+    boundary_scores,
+    evaluation_scores,
+    interview_scores,
+    replies_of,
+    voice_scores,
+)
+from roletune.evaluation.style import UNANSWERED, Manner, checks_for, inspect
+from roletune.project import SETTINGS_FILE, Project
+from roletune.records import BoundaryReport, Comparison, Entrant, Evaluation, Example, Interviews, Record, VoiceReport
+from roletune.verbs import boundary, interview, voice
+from roletune.verbs.runs import MEASURED, Run, differing, finished_runs
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a user may say beside the names."""
+
+    home: Path = Path()
+    contestants: Sequence[str] = ()
+    against: str = ""
+    labels: Labels = field(default_factory=lambda: Labels({}, {}))
+    training: Path | None = None
+    resamples: int = 4_000
+
+
+@dataclass(frozen=True)
+class _Measured:
+    project: Project
+    run: Run
+
+    @property
+    def folder(self) -> Path:
+        return self.project.build / "runs" / self.run.adapter.run / MEASURED
+
+    def read(self, file: str, kind: type[R]) -> R | None:
+        path = self.folder / file
+        return kind.model_validate_json(path.read_text("utf-8")) if path.is_file() else None
+
+
+def compare(names: Sequence[str], wishes: Wishes) -> Comparison:
+    """Everything that is named, side by side. Raises EvaluationError for what can't be found or compared."""
+    runs, files, notes = list[_Measured](), list[ReplyFile](), list[str]()
+    for name in names or [str(wishes.home)]:
+        path = Path(name)
+        if path.exists() and not (path / SETTINGS_FILE).is_file() and not (path / "adapter.json").is_file():
+            files += read_reply_files(path)
+        else:
+            runs += _runs(name, wishes.home, alone=len(names) < 2)
+    measured = [run for run in runs if (run.folder / "evaluation.json").is_file()]
+    notes += [_how_to_measure(run) for run in runs if run not in measured]
+    entries = [entry for run in measured for entry in _entries(run, measured, wishes)]
+    entries += _of_files(files, wishes)
+    notes += [
+        f"{one.character}.{one.model}: {one.talks} talks of several rounds left out" for one in files if one.talks
+    ]
+    if len(entries) < 2 and notes:
+        raise EvaluationError("\n".join(["There are not two to compare.", *notes]))
+    return compare_entries(entries, wishes.against, notes=notes, resamples=wishes.resamples)
+
+
+def _runs(name: str, home: Path, *, alone: bool) -> list[_Measured]:
+    """The runs that a name stands for. Raises EvaluationError if there is none, or more than one begins like that."""
+    path = Path(name)
+    if (path / "adapter.json").is_file():
+        folder, wanted = path.resolve().parents[2], path.resolve().name
+    elif (path / SETTINGS_FILE).is_file():
+        folder, wanted = path, ""
+    else:
+        before, mark, wanted = name.rpartition("@")
+        folder = Path(before) if mark else home
+    project = Project.open(folder, complete=False)
+    every = [_Measured(project, run) for run in finished_runs(project.build)]
+    if not wanted:
+        found = every if alone else [one for one in every if one.run.in_use]
+        if not found:
+            raise EvaluationError(f"{folder} has no finished training. Run: roletune run {folder}")
+        return found
+    found = [one for one in every if one.run.adapter.run.startswith(wanted)]
+    if len(found) != 1:
+        known = ", ".join(one.run.adapter.run for one in every) or "none is finished"
+        wrong = "Several runs begin" if found else "No folder, no file of replies, and no run begins"
+        raise EvaluationError(f"{wrong} with {wanted!r}. The runs of {folder}: {known}.")
+    return found
+
+
+def _how_to_measure(one: _Measured) -> str:
+    run, folder = one.run.adapter.run, one.project.folder
+    return f"{run} was not measured: roletune use {run} {folder}, then roletune evaluate {folder}"
+
+
+def _entries(one: _Measured, all_runs: Sequence[_Measured], wishes: Wishes) -> list[Entry]:
+    """The wanted contestants of one run: the adapter, or all where there is only this run."""
+    evaluation = one.read("evaluation.json", Evaluation)
+    assert evaluation is not None
+    wanted = wishes.contestants or (evaluation.contestants if len(all_runs) == 1 else ("adapter",))
+    characters = {other.run.adapter.character for other in all_runs}
+    names = differing([other.run for other in all_runs])
+    adapter = one.run.adapter
+    label = adapter.character if len(characters) == len(all_runs) else f"{adapter.character} {adapter.run[:6]}"
+    settings = {name: str(one.run.settings.get(name)) for name in names}
+    return [
+        Entry(
+            Entrant(
+                name=f"{label} {name}" if len(wanted) > 1 else label,
+                what=f"{adapter.character}, run {adapter.run}, {name}, on {adapter.base}",
+                settings=settings,
+            ),
+            _figures(one, evaluation, name, said := replies_of(evaluation, name, adapter.character)),
+            said,
+        )
+        for name in wanted
+        if name in evaluation.contestants
+    ]
+
+
+def _figures(one: _Measured, evaluation: Evaluation, contestant: str, said: dict[str, Said]) -> Figures:
+    found = evaluation_scores(evaluation, contestant, said, _training(one.project))
+    if report := one.read(boundary.FILE, BoundaryReport):
+        found |= boundary_scores(report, contestant)
+    if voices := one.read(voice.FILE, VoiceReport):
+        found |= voice_scores(voices, contestant)
+    if talks := one.read(interview.FILE, Interviews):
+        found |= interview_scores(talks, contestant)
+    return found
+
+
+def _training(project: Project) -> TrainingText | None:
+    """What was trained on last: rows of another run of the same character differ little, and are not kept."""
+    path = project.build / "dataset" / "train.jsonl"
+    return _rows(path) if path.is_file() else None
+
+
+def _rows(path: Path) -> TrainingText:
+    examples = read_records(path, Example)
+    return TrainingText([message.content for example in examples for message in example.messages if message.loss])
+
+
+def _of_files(files: Sequence[ReplyFile], wishes: Wishes) -> list[Entry]:
+    """An entry a model, over all its characters."""
+    models: dict[str, list[ReplyFile]] = {}
+    for file in files:
+        models.setdefault(file.model, []).append(file)
+    training = _rows(wishes.training) if wishes.training else None
+    return [_of_model(model, members, wishes, training) for model, members in models.items()]
+
+
+def _of_model(model: str, files: Sequence[ReplyFile], wishes: Wishes, training: TrainingText | None) -> Entry:
+    said: dict[str, Said] = {}
+    labels: dict[str, bool] = {}
+    checks: dict[str, None] = {}
+    known: dict[str, tuple[str, ...]] = {}
+    for file in files:
+        manner = Manner(names=(file.character,), longest=10_000)
+        checks |= dict.fromkeys(check for check in checks_for(manner) if check != "too_long")
+        by_hand = wishes.labels.leaks.get((file.character, file.model), {})
+        for item, reply in file.keyed().items():
+            said[item] = _said(file.character, reply, manner)
+            known[item] = wishes.labels.known.get(file.character, ())
+            if reply.line in by_hand:
+                labels[item] = by_hand[reply.line]
+    figures = figures_of(said, tuple(checks), training=training, leaked=_leaks(said, known), labels=labels)
+    characters = sorted({file.character for file in files})
+    what = f"replies as {', '.join(characters)}, from files"
+    return Entry(Entrant(name=model, what=what), figures, said)
+
+
+def _said(character: str, reply: FileReply, manner: Manner) -> Said:
+    if reply.reply is None:
+        return Said(character, reply.question, reply.topic, "", (UNANSWERED,))
+    found = tuple(finding.check for finding in inspect(reply.reply, manner))
+    return Said(character, reply.question, reply.topic, reply.reply, found)
+
+
+def _leaks(said: Mapping[str, Said], known: Mapping[str, tuple[str, ...]]) -> Callable[[str], bool | None]:
+    def leaked(item: str) -> bool | None:
+        verdict = judge_later(said[item].question, said[item].text, known=known[item])
+        return None if verdict is None else verdict.outcome == "leaked"
+
+    return leaked
