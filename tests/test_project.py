@@ -63,7 +63,7 @@ splits: {validation: 0.6, test: 0.6}
     assert "rank:" in train
     assert "speed:" in train
     (unknown,) = [mistake for mistake in told if mistake.startswith("nmae")]
-    assert unknown == "nmae: there is no such setting"
+    assert unknown == "nmae: there is no such setting; did you mean name?"
 
 
 def test_what_is_missing_is_told_with_what_to_do(tmp_path):

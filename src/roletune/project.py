@@ -16,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from roletune.dataset.select import DatasetSettings
+from roletune.engine.mistakes import mistake_of
 from roletune.errors import ProjectError, SourceError, TrainingError
 from roletune.evaluation.judging.settings import InterviewSettings
 from roletune.evaluation.questions import read_questions
@@ -285,7 +286,8 @@ def _validated(values: dict[Any, Any]) -> tuple[CharacterFile, list[str]]:
         mistakes = error.errors()
     wrong = {item["loc"][0] for item in mistakes}
     usable = {key: value for key, value in values.items() if key not in wrong}
-    return CharacterFile.model_validate({"name": "?", **usable}), [_mistake(item) for item in mistakes]
+    told = [mistake_of(item, CharacterFile) for item in mistakes]
+    return CharacterFile.model_validate({"name": "?", **usable}), told
 
 
 def _block(mistake: str) -> str:
@@ -297,10 +299,3 @@ def _where(error: yaml.YAMLError | ValueError) -> str:
     mark = getattr(error, "problem_mark", None)
     place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
     return f"{place}{getattr(error, 'problem', None) or error}"
-
-
-def _mistake(item: Any) -> str:
-    where = ".".join(str(part) for part in item["loc"])
-    if item["type"] == "extra_forbidden":
-        return f"{where}: there is no such setting"
-    return f"{where}: {item['msg'].removeprefix('Value error, ')}"

@@ -19,6 +19,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationError
 
+from roletune.engine.mistakes import mistake_of
 from roletune.errors import ProjectError
 from roletune.evaluation.questions import read_yaml
 from roletune.records import Record
@@ -132,12 +133,10 @@ def _mistakes(error: ValidationError) -> list[str]:
     """Every mistake once: a list whose entries are wrong is not told to be empty as well."""
     found = error.errors()
     wrong = {item["loc"][:depth] for item in found for depth in range(len(item["loc"]))}
-    return [_mistake(item) for item in found if item["type"] != "too_short" or item["loc"] not in wrong]
+    kept = [item for item in found if item["type"] != "too_short" or item["loc"] not in wrong]
+    return [mistake_of(_counted(item), BoundaryQuestions) for item in kept]
 
 
-def _mistake(item: Any) -> str:
-    """A mistake with its path; entries count from 1, as in questions.yaml."""
-    where = ".".join(str(part + 1) if isinstance(part, int) else part for part in item["loc"])
-    if item["type"] == "extra_forbidden":
-        return f"{where}: there is no such key"
-    return f"{where}: {item['msg'].removeprefix('Value error, ')}" if where else item["msg"]
+def _counted(item: Any) -> Any:
+    """The same with entries counted from 1, as in questions.yaml."""
+    return {**item, "loc": tuple(part + 1 if isinstance(part, int) else part for part in item["loc"])}

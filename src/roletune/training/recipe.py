@@ -15,6 +15,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from roletune.engine.mistakes import mistakes_of
 from roletune.errors import ProjectError, SourceError, TrainingError
 
 
@@ -106,9 +107,8 @@ def load_recipe(name_or_path: str | Path, overrides: Mapping[str, Any] | None = 
         return Recipe.model_validate({"name": name, **values, **(overrides or {})})
     except ValidationError as error:
         known = ", ".join(Recipe.model_fields)
-        mistakes = [f"{'.'.join(map(str, e['loc'])) or 'recipe'}: {e['msg']}" for e in error.errors()]
         raise ProjectError(
-            f"The recipe '{name_or_path}' can't be used. It knows these fields: {known}.", mistakes
+            f"The recipe '{name_or_path}' can't be used. It knows these fields: {known}.", mistakes_of(error, Recipe)
         ) from error
 
 
