@@ -25,7 +25,7 @@ MISTAKES = {
         "is not UTF-8",
     ),
     "no profile": ("profile.md", None, "write what is known about the character"),
-    "empty profile": ("profile.md", "# Mira\n\n", "holds no paragraph about the character"),
+    "empty profile": ("profile.md", "# Mira\n\n", "Nothing tells about Mira. Write what is known into"),
     "profile in another encoding": ("profile.md", ("Ærlige Åse går på øya. " * 20).encode("cp1252"), "iconv -f"),
     "no script": ("dialogues/scenes.md", None, "holds no script"),
     "no line of the character": ("dialogues/scenes.md", "## Scene: X\n\nA: Hello.\nB: Oh.\n", "No dialogue of Mira"),

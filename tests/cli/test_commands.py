@@ -40,8 +40,16 @@ def test_help_is_there_at_once_and_loads_nothing_heavy():
         assert f" {command} " in told
 
 
-def test_a_new_character_passes_its_check(tmp_path, capsys):
+def test_a_new_character_is_asked_for_what_is_known(tmp_path, capsys):
+    assert roletune(capsys, "new", tmp_path / "ada").code == 0
+    end = roletune(capsys, "check", tmp_path / "ada")
+    assert end.code == 1
+    assert "Nothing tells about Ada. Write what is known into" in " ".join(end.err.split())
+
+
+def test_a_new_character_with_a_profile_passes_its_check(tmp_path, capsys):
     assert roletune(capsys, "new", tmp_path / "ada-lovelace").code == 0
+    (tmp_path / "ada-lovelace" / "profile.md").write_text("# Ada\n\nShe counted gulls.\n", "utf-8")
     end = roletune(capsys, "check", tmp_path / "ada-lovelace", "--json")
     assert json.loads(end.out) == {
         "name": "Ada Lovelace",

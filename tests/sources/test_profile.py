@@ -111,3 +111,20 @@ def test_a_real_profile_of_another_project_is_read(path):
     assert not any(passage.text.startswith("#") for passage in profile.passages)
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     assert sum(len(p.text.split()) for p in profile.passages) == len(" ".join(lines).split())
+
+
+def test_remarks_are_skipped_and_all_else_keeps_its_place():
+    text = "# Ada\n\n<!-- write\n\nhere -->\n\nShe counted gulls. <!-- how many? -->\n\nShe slept."
+    read = parse_profile(text, "profile.md")
+    assert [passage.text for passage in read.passages] == ["She counted gulls.", "She slept."]
+    assert text[read.passages[1].start : read.passages[1].end] == "She slept."
+
+
+def test_a_remark_without_an_end_is_text():
+    (passage,) = parse_profile("She wrote <!-- and counted.", "profile.md").passages
+    assert passage.text == "She wrote <!-- and counted."
+
+
+def test_a_profile_of_remarks_only_tells_nothing():
+    with pytest.raises(SourceError, match="no paragraph"):
+        parse_profile("# Ada\n\n<!-- what is known -->\n", "profile.md")

@@ -155,3 +155,12 @@ def test_scenes_to_be_played_and_preferred_replies_are_records_of_their_own(tmp_
     (pair,) = read_records(folder / "build" / "preferences.jsonl", PreferencePair)
     assert (scene.title, scene.provenance.source) == ("The quay", "list.md#the-quay")
     assert (pair.chosen, pair.rejected) == ("The keeper.", "Nobody.")
+
+
+def test_every_file_that_cannot_be_read_is_told_at_once(tmp_path):
+    folder = make_character(tmp_path, sources=[{"path": "dialogues"}, {"path": "a.md"}, {"path": "b.pdf"}])
+    (folder / "a.md").write_text("", "utf-8")
+    (folder / "b.pdf").write_text("no pdf", "utf-8")
+    with pytest.raises(ProjectError, match="2 files can't be read") as caught:
+        read_materials(Project.open(folder))
+    assert [mistake.partition(" ")[0] for mistake in caught.value.mistakes] == ["a.md", "b.pdf"]

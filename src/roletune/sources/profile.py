@@ -2,7 +2,8 @@
 
 Paragraphs (blocks between blank lines) tell; headings and rules do not, headings name the paragraphs under them.
 A paragraph ends with its sources where it has any: `[source: Wikipedia, "J.A.R.V.I.S."]`. Paragraphs in italics before
-the first section are notices. Long paragraphs are cut at sentences, so that a passage fits a prompt.
+the first section are notices; remarks (`<!-- -->`) are skipped. Long paragraphs are cut at sentences, so that a passage
+fits a prompt.
 """
 
 from __future__ import annotations
@@ -38,16 +39,24 @@ def parse_profile(text: str, source: str, licence: str = "") -> ProfileText:
 
     Raises SourceError if there is no passage in it.
     """
-    reading = _read(text, source)
+    reading = _told(_read(text, source), source)
     return ProfileText(reading.title, reading.notices, tuple(passages_of(reading, Cited(source, licence=licence))))
 
 
 def read_profile_text(data: bytes, name: str) -> Reading:
     """Prose in paragraphs, plain or Markdown. Raises SourceError if there is no paragraph in it."""
+    return _told(_read(decode(data, name), name), name)
+
+
+def read_own_profile(data: bytes, name: str) -> Reading:
+    """The same of a profile that may still be unwritten: others may tell. Raises SourceError if it is empty."""
     return _read(decode(data, name), name)
 
 
 def _read(text: str, name: str) -> Reading:
+    if not text.strip():
+        raise SourceError(f"{name} is empty. Write what is known, or scenes, into it, or delete it.")
+    text = _without_remarks(text)
     title, heading = "", ""
     notices: list[str] = []
     paragraphs: list[Paragraph] = []
@@ -61,11 +70,22 @@ def _read(text: str, name: str) -> Reading:
             notices.append((notice[1] or notice[2]).strip())
         else:
             paragraphs += _paragraphs(block, heading)
-    if not text.strip():
-        raise SourceError(f"{name} is empty. Write what is known, or scenes, into it, or delete it.")
-    if not paragraphs:
-        raise SourceError(f"{name} holds no paragraph about the character. Write what is known, in paragraphs.")
     return Reading(title=title, notices=tuple(notices), paragraphs=tuple(paragraphs))
+
+
+def _told(reading: Reading, name: str) -> Reading:
+    if not reading.paragraphs:
+        raise SourceError(f"{name} holds no paragraph about the character. Write what is known, in paragraphs.")
+    return reading
+
+
+def _without_remarks(text: str) -> str:
+    """The text with blanks for what stands in `<!-- -->`, so that all else keeps its place."""
+    kept, place = [], 0
+    while (start := text.find("<!--", place)) >= 0 and (end := text.find("-->", start)) >= 0:
+        kept += [text[place:start], re.sub(r"\S", " ", text[start : end + 3])]
+        place = end + 3
+    return "".join([*kept, text[place:]])
 
 
 class _Block(NamedTuple):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from roletune.engine.store import file_hash, write_json, write_records, write_text
-from roletune.errors import ProjectError
+from roletune.errors import ProjectError, SourceError
 from roletune.project import Project
 from roletune.records import Dialogue, Profile, Speakers
 from roletune.rendering.persona import Persona
@@ -19,7 +20,7 @@ from roletune.sources.formats import LINED, read_source
 from roletune.sources.licences import allows_commercial_use, most_restrictive
 from roletune.sources.lint import lint
 from roletune.sources.material import Material
-from roletune.sources.profile import read_profile_text
+from roletune.sources.profile import read_own_profile
 from roletune.sources.settings import Source
 from roletune.sources.text import decode, line_starts, read_bytes
 from roletune.synthesis.profile_fields import ProfileItem
@@ -68,18 +69,37 @@ async def make_profile(bench: Workbench) -> str:
 
 
 def read_materials(project: Project) -> list[Material]:
-    """The profile file, if there is one, and every file of every source, in order. Raises SourceError."""
-    path, licence = project.profile_file, project.character.licence
-    read = []
-    if path:
-        name = project.told(path)
-        reading = read_profile_text(read_bytes(path), name)
-        read.append(Material(cite(reading, name, licence=licence), "prose", reading, "knowledge"))
-    return read + [
-        read_material(path, _name(project, source, path), source, licence, _rttm(project, source))
-        for source in project.character.sources
-        for path in project.source_files(source)
-    ]
+    """The profile file, if there is one, and every file of every source, in order.
+
+    Raises SourceError for a file that can't be read, ProjectError that lists them if there are several.
+    """
+    files = [(source, path) for source in project.character.sources for path in project.source_files(source)]
+    own = [project.profile_file] if project.profile_file else []
+    read, mistakes = [], []
+    for open_one in (
+        *(partial(_own_profile, project, path) for path in own),
+        *(partial(_source_file, project, source, path) for source, path in files),
+    ):
+        try:
+            read.append(open_one())
+        except SourceError as error:
+            mistakes.append(error)
+    if len(mistakes) == 1:
+        raise mistakes[0]
+    if mistakes:
+        raise ProjectError(f"{len(mistakes)} files can't be read:", [str(mistake) for mistake in mistakes])
+    return read
+
+
+def _own_profile(project: Project, path: Path) -> Material:
+    name = project.told(path)
+    reading = read_own_profile(read_bytes(path), name)
+    return Material(cite(reading, name, licence=project.character.licence), "prose", reading, "knowledge")
+
+
+def _source_file(project: Project, source: Source, path: Path) -> Material:
+    licence = project.character.licence
+    return read_material(path, _name(project, source, path), source, licence, _rttm(project, source))
 
 
 def read_material(path: Path, name: str, source: Source, licence: str = "", rttm: str = "") -> Material:
