@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from roletune.evaluation.report_html import breakdown, render_html, segments, topics
+from roletune.evaluation.report_html import breakdown, extremes, render_html, segments, topics
 from roletune.records import Finding, Report
 
 from . import invented
@@ -197,3 +197,11 @@ def test_long_breakdowns_end_in_the_rest():
     assert sum(bar.number for bar in bars) == sum(20 - k for k in range(12))
     assert sum(bar.share for bar in bars) == pytest.approx(1)
     assert breakdown({}) == []
+
+
+def test_the_best_and_the_worst_reply_stand_first_unless_they_are_alike():
+    (best, first), (worst, last) = extremes(invented.replies())
+    assert (best, worst) == ("best", "worst")
+    assert not [f for f in first.findings.get("adapter", ()) if f.severity == "warning"]
+    assert [f for f in last.findings["adapter"] if f.severity == "warning"]
+    assert extremes([first, first]) == extremes([]) == []

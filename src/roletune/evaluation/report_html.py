@@ -55,6 +55,7 @@ def render_html(report: Report) -> str:
             plots=_plots(report),
             topics=topics(report.evaluation.replies),
             segments=segments,
+            extremes=extremes(report.evaluation.replies),
             style=report.evaluation.style.rates,
             shown_checks=shown_checks(report.evaluation.style),
             breakdown=breakdown,
@@ -73,6 +74,17 @@ def topics(replies: Sequence[Reply]) -> list[Topic]:
     ordered = sorted(replies, key=lambda reply: order.index(reply.topic))
     grouped = ((name, tuple(members)) for name, members in groupby(ordered, key=lambda reply: reply.topic))
     return [Topic(name, members, sum(_clean(reply) for reply in members)) for name, members in grouped]
+
+
+def extremes(replies: Sequence[Reply]) -> list[tuple[str, Reply]]:
+    """The adapter's reply with the fewest warnings and the one with the most; none where they are alike."""
+    came = [reply for reply in replies if reply.adapter]
+    ordered = sorted(
+        came, key=lambda reply: sum(one.severity == "warning" for one in reply.findings.get("adapter", ()))
+    )
+    if not ordered or _clean(ordered[0]) == _clean(ordered[-1]):
+        return []
+    return [("best", ordered[0]), ("worst", ordered[-1])]
 
 
 def segments(text: str, findings: Sequence[Finding]) -> list[Segment]:
