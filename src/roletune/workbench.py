@@ -53,6 +53,7 @@ class Workbench:
     models: dict[str, ChatModel] = field(default_factory=dict)  # by role; a ScriptedModel can stand in here
     show: Callable[[RenderableType], None] = lambda _: None  # where something is worth looking at
     _running: tuple[Path | None, LocalServer] | None = None
+    _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
     _loaded: LoadedModel | None = None
     _endpoints: dict[Endpoint, OpenAIChatModel] = field(default_factory=dict)
 
@@ -243,20 +244,21 @@ class Workbench:
 
     async def _server(self, adapter: Path | None) -> LocalServer:
         """The local server with this adapter; one server at a time, since each holds the base's weights."""
-        if self._running is None or self._running[0] != adapter:
-            await self.close_models()
-            chat = self.project.character.chat
-            server = LocalServer(
-                # The very weights that are trained on: a coarser file of them answers otherwise (docs/models.md).
-                servable_gguf(self.base, trainable_folder(self.base, self.progress)),
-                loras=[(LORA, adapter)] if adapter else [],
-                n_ctx=max(LOCAL_CONTEXT, chat.context_tokens + chat.max_tokens),
-                n_parallel=LOCAL_SLOTS,
-                log=self.project.build / "logs" / "server.log",
-            )
-            await server.start(self.progress)
-            self._running = (adapter, server)
-        return self._running[1]
+        async with self._starting:  # two who ask at once get the same one
+            if self._running is None or self._running[0] != adapter:
+                await self.close_models()
+                chat = self.project.character.chat
+                server = LocalServer(
+                    # The very weights that are trained on: a coarser file of them answers otherwise (docs/models.md).
+                    servable_gguf(self.base, trainable_folder(self.base, self.progress)),
+                    loras=[(LORA, adapter)] if adapter else [],
+                    n_ctx=max(LOCAL_CONTEXT, chat.context_tokens + chat.max_tokens),
+                    n_parallel=LOCAL_SLOTS,
+                    log=self.project.build / "logs" / "server.log",
+                )
+                await server.start(self.progress)
+                self._running = (adapter, server)
+            return self._running[1]
 
     async def close_models(self) -> None:
         """End the local server, if one runs, and let go of weights in memory."""

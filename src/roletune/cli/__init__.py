@@ -26,6 +26,7 @@ from roletune.cli import (
     serve,
     show,
     stages,
+    studio,
     talk,
     trace,
 )
@@ -68,6 +69,7 @@ for module in (
     cost,
     talk,
     serve,
+    studio,
     arena,
     calibrate,
     compare,

@@ -19,9 +19,7 @@ from roletune.engine.progress import SilentProgress
 from roletune.errors import DatasetError
 from roletune.llm.ledger import Ledger
 from roletune.project import Project
-from roletune.records import Dialogue, Example, PreferencePair, Scene
-from roletune.rendering.script import render_script
-from roletune.verbs.review import REVIEWED, Review, decide, identity
+from roletune.verbs.review import REVIEWED, Review, decide, identity, readable
 from roletune.workbench import Workbench
 
 KEYS = "[a]ccept  [r]eject  [e]dit  [s]kip  [b]ack  [q]uit"
@@ -112,17 +110,4 @@ def _show(rows: Review, row: BaseModel, console: Console, place: str) -> None:
         console.print(Text(f"not kept: {reason}", "yellow"))
     if earlier := rows.decided.get(identity(row)):
         console.print(Text(f"decided: {earlier.action}", "yellow"))
-    console.print(Text(_readable(row)))
-
-
-def _readable(row: BaseModel) -> str:
-    if isinstance(row, Dialogue):
-        return render_script(row.scene, row.turns)
-    if isinstance(row, Scene):
-        return render_script(row, ())
-    if isinstance(row, Example):
-        return "\n".join(f"{one.role}{' (loss)' if one.loss else ''}: {one.content}" for one in row.messages)
-    if isinstance(row, PreferencePair):
-        told = [f"{one.role}: {one.content}" for one in row.prompt]
-        return "\n".join([*told, f"chosen: {row.chosen}", f"rejected: {row.rejected}"])
-    return row.model_dump_json(indent=2)
+    console.print(Text(readable(row)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html as html_escape
 import re
+from collections.abc import Sequence
 from functools import cache
 
 import jinja2
@@ -18,18 +19,19 @@ from roletune.engine.progress import duration as long_duration
 @cache
 def html() -> jinja2.Environment:
     """Environment of the HTML report, everything escaped."""
-    return _environment(autoescape=True)
+    return environment(autoescape=True)
 
 
 @cache
 def text() -> jinja2.Environment:
     """Environment of plain text and Markdown, nothing escaped but by `cell`."""
-    return _environment(autoescape=False)
+    return environment(autoescape=False)
 
 
-def _environment(autoescape: bool) -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("roletune.evaluation"),
+def environment(*, autoescape: bool, packages: Sequence[str] = ("roletune.evaluation",)) -> jinja2.Environment:
+    """An environment with these filters, over the templates of `packages`; the first that has one wins."""
+    made = jinja2.Environment(
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(package) for package in packages]),
         autoescape=autoescape,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -37,8 +39,8 @@ def _environment(autoescape: bool) -> jinja2.Environment:
         keep_trailing_newline=False,
     )
     for function in (figure, count, percent, duration, size, signed, cell):
-        environment.filters[function.__name__] = function
-    return environment
+        made.filters[function.__name__] = function
+    return made
 
 
 def figure(value: float, digits: int = 3) -> str:

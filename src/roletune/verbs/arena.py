@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from roletune.engine.lock import project_lock
 from roletune.engine.store import append_record, read_records
 from roletune.errors import ProjectError
 from roletune.evaluation.questions import read_questions
@@ -49,31 +50,51 @@ class Bouts:
 async def prepare(
     bench: Workbench, pair: tuple[Contestant, Contestant], *, voter: str, seed: int, questions: Path | None = None
 ) -> Bouts:
-    """Replies of both to every question (remembered ones are not asked for again), in a drawn order."""
+    """Replies of both to every question that is open (remembered ones are not asked for again), in a drawn order."""
+    waiting, voted = open_questions(bench, pair, voter=voter, seed=seed, questions=questions)
+    found = await answered(bench, pair, waiting, voter=voter, seed=seed)
+    return replace(found, voted=voted)
+
+
+def open_questions(
+    bench: Workbench, pair: tuple[Contestant, Contestant], *, voter: str, seed: int, questions: Path | None = None
+) -> tuple[list[Question], int]:
+    """The questions that `voter` has not voted on for this pair and these weights, in a drawn order; and how many are
+    done. Raises ProjectError for a contestant against itself, and for a character without an adapter."""
     if pair[0] == pair[1]:
-        raise ProjectError(f"{pair[0]} can't stand against itself. Name two contestants: base, base_prompt, adapter.")
+        raise ProjectError(f"{pair[0]} can't stand against itself. Name two contestants, as base_prompt and adapter.")
     if not (bench.project.build / "adapter" / "adapter_model.safetensors").is_file():
         name, folder = bench.project.character.name, bench.project.folder
         raise ProjectError(f"{name} was not trained yet. Run: roletune run {folder}")
-    asked = {name: one for name, one in contenders(bench, STAGE).items() if name in pair}
-    every = read_questions(questions or bench.project.questions)
-    answers = await ask_all(every, asked, sampling(bench), title="replies to vote on", progress=bench.progress)
+    now = adapter_hash(bench)
     done = {
         vote.question
         for vote in votes(bench)
-        if vote.voter == voter and {vote.left, vote.right} == set(pair) and vote.adapter == adapter_hash(bench)
+        if vote.voter == voter and {vote.left, vote.right} == set(pair) and vote.adapter == now
     }
+    waiting = [each for each in read_questions(questions or bench.project.questions) if each.id not in done]
+    random.Random(f"{seed} {voter}").shuffle(waiting)
+    return waiting, len(done)
+
+
+async def answered(
+    bench: Workbench, pair: tuple[Contestant, Contestant], questions: Sequence[Question], *, voter: str, seed: int
+) -> Bouts:
+    """Replies of both to these questions; who is left is drawn for each."""
+    if not questions:
+        return Bouts((), 0, 0, 0)
+    asked = {name: one for name, one in contenders(bench, STAGE).items() if name in pair}
+    answers = await ask_all(questions, asked, sampling(bench), title="replies to vote on", progress=bench.progress)
     found, equal, unanswered = list[Bout](), 0, 0
-    for place, question in enumerate(every):
+    for place, question in enumerate(questions):
         replies = {name: outcome.value.text.strip() if (outcome := answers[name][place]).value else "" for name in pair}
         if not all(replies.values()):
             unanswered += 1
         elif replies[pair[0]] == replies[pair[1]]:
             equal += 1
-        elif question.id not in done:
+        else:
             found.append(_bout(question, pair, replies, f"{seed} {voter} {question.id}"))
-    random.Random(f"{seed} {voter}").shuffle(found)
-    return Bouts(tuple(found), len(done), equal, unanswered)
+    return Bouts(tuple(found), 0, equal, unanswered)
 
 
 def record(bench: Workbench, bout: Bout, choice: Literal["left", "right", "tie"], *, voter: str, seed: int) -> Vote:
@@ -90,7 +111,8 @@ def record(bench: Workbench, bout: Bout, choice: Literal["left", "right", "tie"]
         adapter=adapter_hash(bench),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    append_record(bench.project.journal / FILE, vote)
+    with project_lock(bench.project.journal):  # not the pipeline's: a training may go on while somebody votes
+        append_record(bench.project.journal / FILE, vote)
     return vote
 
 

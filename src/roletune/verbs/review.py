@@ -14,6 +14,8 @@ from pydantic import BaseModel, ValidationError
 from roletune.engine.store import append_record, file_hash, read_records
 from roletune.errors import DatasetError, ProjectError
 from roletune.records import Dialogue, Edit, Example, PreferencePair, Rejection, Scene
+from roletune.records import Dialogue, Edit, Example, Rejection, Scene
+from roletune.rendering.script import render_script
 from roletune.workbench import Workbench
 
 REVIEWED: dict[str, type[BaseModel]] = {
@@ -117,6 +119,20 @@ class Review:
 def identity(row: BaseModel) -> str:
     """The id of a row."""
     return str(getattr(row, "id", ""))
+
+
+def readable(row: BaseModel) -> str:
+    """A row as a person wants to read it."""
+    if isinstance(row, Dialogue):
+        return render_script(row.scene, row.turns)
+    if isinstance(row, Scene):
+        return render_script(row, ())
+    if isinstance(row, Example):
+        return "\n".join(f"{one.role}{' (loss)' if one.loss else ''}: {one.content}" for one in row.messages)
+    if isinstance(row, PreferencePair):
+        told = [f"{one.role}: {one.content}" for one in row.prompt]
+        return "\n".join([*told, f"chosen: {row.chosen}", f"rejected: {row.rejected}"])
+    return row.model_dump_json(indent=2)
 
 
 def decide(review: Review, accepted: Sequence[str], rejected: Sequence[str]) -> int:

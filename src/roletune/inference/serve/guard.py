@@ -53,7 +53,7 @@ class Guard:
 
     def _check(self, scope: Scope, headers: dict[bytes, str]) -> None:
         rules = self._rules
-        if rules.hosts and _host(headers.get(b"host", "")) not in rules.hosts:
+        if rules.hosts and host_name(headers.get(b"host", "")) not in rules.hosts:
             raise Refusal(403, "This name is not served. Ask 127.0.0.1 or localhost.", "host_not_allowed")
         origin = headers.get(b"origin")
         if origin is not None and origin not in rules.origins and "*" not in rules.origins:
@@ -67,7 +67,7 @@ class Guard:
             self._rate.check(scope["client"][0] if scope.get("client") else "")
 
 
-def _host(header: str) -> str:
+def host_name(header: str) -> str:
     """The name without its port; an IPv6 address is in brackets."""
     if header.startswith("["):
         return header[1:].partition("]")[0]

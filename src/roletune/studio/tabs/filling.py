@@ -1,0 +1,33 @@
+"""What the tabs share: what fills them for another character, and mistakes as one sentence on the page."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from roletune.errors import RoletuneError
+
+
+class Fill(NamedTuple):
+    """`make` gives the values of `outputs` for a character by its name."""
+
+    make: Callable[[str], Any]
+    outputs: Sequence[Any]
+
+
+@contextmanager
+def mistakes_shown() -> Iterator[None]:
+    """A RoletuneError becomes a message on the page; anything else is a bug, and a traceback on the console."""
+    try:
+        yield
+    except RoletuneError as error:
+        raise gr.Error(shown(str(error)), duration=None, print_exception=False, title="That did not work") from error
+
+
+def shown(text: str) -> str:
+    """`text` for a component that takes Markdown or HTML: no tag in it is one."""
+    return html.escape(text, quote=False)
