@@ -68,7 +68,9 @@ async def side_by_side(troupe: Troupe, who: str, pair: tuple[Contestant, Contest
     return left, right
 
 
-async def next_round(troupe: Troupe, who: str, pair: tuple[Contestant, Contestant], voter: str, text: str = "") -> Round | None:
+async def next_round(
+    troupe: Troupe, who: str, pair: tuple[Contestant, Contestant], voter: str, text: str = ""
+) -> Round | None:
     """The next question with two different replies, or the one in `text`; None if every question is voted on.
 
     Raises ProjectError for a contestant against itself, EvaluationError if the replies to `text` can't be voted on.

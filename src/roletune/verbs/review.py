@@ -14,7 +14,6 @@ from pydantic import BaseModel, ValidationError
 from roletune.engine.store import append_record, file_hash, read_records
 from roletune.errors import DatasetError, ProjectError
 from roletune.records import Dialogue, Edit, Example, PreferencePair, Rejection, Scene
-from roletune.records import Dialogue, Edit, Example, Rejection, Scene
 from roletune.rendering.script import render_script
 from roletune.workbench import Workbench
 
