@@ -76,8 +76,9 @@ def test_only_what_changed_is_told_once_the_rest_is_answered(folder):
 
 def test_the_price_is_that_of_the_tokens_at_most_with_replies_as_long_as_they_may_be(folder):
     row = next(row for row in told(folder) if row.stage == "protective")
-    assert row.most_completion_tokens == 5 * 900
-    assert row.most == pytest.approx((row.prompt_tokens * 2.0 + 4500 * 8.0) / 1e6)
+    assert (row.calls, row.most_calls) == (5, 10)  # each may be asked for again once
+    assert row.most_completion_tokens == 10 * 900
+    assert row.most == pytest.approx((2 * row.prompt_tokens * 2.0 + 9000 * 8.0) / 1e6)
     assert (row.currency, row.local) == ("USD", False)
 
 
@@ -101,3 +102,35 @@ def test_a_model_on_this_machine_is_told_as_such(tmp_path):
     folder = make_character(tmp_path / "mira", scenes={"count": 1}, protective={"count": 1})
     rows = asyncio.run(estimate(Project.open(folder), "scenes", {"writer": ScriptedModel([], identity="here")}))
     assert [(row.stage, row.calls, row.local) for row in rows] == [("scenes", 1, True)]
+
+
+CHAINS = {"plots": {"count": 3}, "rules": {"count": 2, "retries": 2}, "traps": {"count": 2, "retries": 2}}
+
+
+def test_calls_that_follow_from_replies_are_told_as_assumed(tmp_path):
+    endpoint = {"url": URL, "model": "quill"}
+    folder = make_character(tmp_path / "mira", models={"writer": endpoint}, methods=list(CHAINS), **CHAINS)
+    told = {name: asyncio.run(estimate(Project.open(folder), name)) for name in CHAINS}
+    rows = {name: next(row for row in rows if row.stage == name) for name, rows in told.items()}
+    assert {name: (row.calls, row.following) for name, row in rows.items()} == {
+        "plots": (6, 3),
+        "rules": (4, 2),
+        "traps": (8, 6),
+    }
+    assert {name: row.most_calls for name, row in rows.items()} == {"plots": 12, "rules": 12, "traps": 24}
+
+
+def test_scenes_have_room_for_their_rounds_of_replacements(folder):
+    row = next(row for row in told(folder) if row.stage == "scenes")
+    assert (row.calls, row.following, row.most_calls) == (4, 0, (4 + 3 * 4) * 2)
+
+
+def test_what_is_asked_in_batches_is_told_at_their_price(tmp_path):
+    """The half, unless the settings say otherwise."""
+
+    def most(batch):
+        writer = {"url": URL, "model": "quill", "price": PRICE, "batch": batch}
+        folder = make_character(tmp_path / f"mira-{batch}", models={"writer": writer}, protective={"count": 2})
+        return next(row for row in told(folder) if row.stage == "protective").most
+
+    assert most(True) == pytest.approx(most(False) / 2)

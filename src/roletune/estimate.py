@@ -2,8 +2,10 @@
 
 It is the run itself, in a folder of its own that is thrown away, with models that count and do not answer. So it counts
 exactly what is not in the ledger yet. Two things are guesses: tokens (as many as this model's calls took until now, or
-by the number of letters; replies as long as they were, or as long as they may be), and what a stage would get from the
-one before it, where that is not made yet: then as much as was asked for. What is asked again is not foreseen.
+by the number of letters; replies as long as they were, or as long as they may be), and what replies would bring: what a
+stage would get from the one before it, where that is not made yet, is as much as was asked for, and calls that follow
+from replies (`plots` asks for a plot, then for its dialogue) are those of replies that can all be used. Replies that
+are asked for again and scenes that are replaced are not foreseen; `most_calls` has room for all of them.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from roletune.engine.manifest import Manifest
 from roletune.engine.progress import SilentProgress
@@ -24,6 +27,7 @@ from roletune.llm.model import ChatModel
 from roletune.pipeline import make, steps
 from roletune.project import Endpoint, Project
 from roletune.records import Provenance, Scene
+from roletune.synthesis.scenes import SceneSettings
 from roletune.workbench import Workbench
 
 ROLES = ("writer", "judge", "interviewer")
@@ -35,13 +39,17 @@ FIRST_OTHER = "dataset"  # from here on nothing is written, but trained and meas
 class Estimate:
     """What one stage would ask of one model.
 
-    `price` is None if it is not known; `most` is the price if every reply is as long as it may be. A model on this
-    machine costs nothing.
+    `following` of the `calls` follow from replies, and are assumed; the others were counted. `most_calls` is how many
+    there are at most, with every reply asked for again as often as the settings allow, and every scene replaced.
+    `price` is None if it is not known; `most` is that of `most_calls` if every reply is as long as it may be. A model
+    on this machine costs nothing.
     """
 
     stage: str
     model: str
     calls: int
+    following: int
+    most_calls: int
     prompt_tokens: int
     completion_tokens: int
     most_completion_tokens: int
@@ -123,23 +131,40 @@ def _counting(bench: Workbench, models: dict[str, ChatModel], stages: Sequence[s
 def _row(bench: Workbench, stage: str, model: CountingModel, asked: list[Asked]) -> Estimate:
     usual = bench.ledger.usual(model.identity, stage)
     rate = usual.prompt_tokens_per_character
-    prompt = round(sum(one.characters * rate if rate else one.guess for one in asked))
-    most = sum(one.max_tokens for one in asked)
-    expected = most if usual.completion_tokens is None else min(most, round(usual.completion_tokens * len(asked)))
+    following, most_calls = _more_calls(bench, stage, len(asked))
+    calls = len(asked) + following
+    # What follows is about as long as what it follows from.
+    prompt = round(sum(one.characters * rate if rate else one.guess for one in asked) * calls / len(asked))
+    longest = round(sum(one.max_tokens for one in asked) * calls / len(asked))
+    expected = longest if usual.completion_tokens is None else min(longest, round(usual.completion_tokens * calls))
+    more = most_calls / calls
+    most = round(longest * more)
     endpoint: Endpoint | None = bench.endpoints().get(model.identity)
-    price = endpoint.price if endpoint else None
+    price = endpoint.charged if endpoint else None
     return Estimate(
         stage=stage,
         model=model.name,
-        calls=len(asked),
+        calls=calls,
+        following=following,
+        most_calls=most_calls,
         prompt_tokens=prompt,
         completion_tokens=expected,
         most_completion_tokens=most,
         price=price.of(prompt, expected) if price else None,
-        most=price.of(prompt, most) if price else None,
+        most=price.of(prompt * more, most) if price else None,
         currency=price.currency if price else "",
         local=endpoint is None,
     )
+
+
+def _more_calls(bench: Workbench, stage: str, asked: int) -> tuple[int, int]:
+    """Calls that follow from the replies to those that are asked, and how many there are at most in the end."""
+    settings = getattr(bench.project.character, stage, None)
+    following = asked * _FOLLOWING[stage](settings) if stage in _FOLLOWING else 0
+    # A round replaces at most what all calls asked for.
+    replaced = asked * settings.replacements if isinstance(settings, SceneSettings) else 0
+    attempts = 1 + getattr(settings, "retries", 0)
+    return following, (asked + following + replaced) * attempts
 
 
 def _planned_scenes(bench: Workbench, calls: int) -> None:
@@ -160,5 +185,13 @@ def _planned_scene(number: int, passage: str, max_words: int) -> Scene:
     provenance = Provenance(source=f"passage:{passage}", passage=passage)
     return Scene(id=f"planned-{number}", title=f"Planned {number}", background=words, provenance=provenance)
 
+
+# Stage -> calls that follow from the reply to one that is asked.
+_FOLLOWING: dict[str, Callable[[Any], int]] = {
+    "plots": lambda settings: 1,
+    "rules": lambda settings: 1,
+    "traps": lambda settings: 3,
+    "ditto": lambda settings: settings.queries * (2 if settings.everybody else 1),
+}
 
 _STAND_INS: dict[str, Callable[[Workbench, int], None]] = {"scenes": _planned_scenes}

@@ -24,7 +24,7 @@ from roletune.evaluation.settings import EvaluateSettings
 from roletune.inference.settings import ChatSettings
 from roletune.llm.budget import BudgetSettings
 from roletune.llm.settings import Endpoint as Endpoint
-from roletune.prompts import BUILT_IN
+from roletune.prompts import built_in
 from roletune.records import KnowledgeBoundary, Subject
 from roletune.sources.contradictions import ContradictionSettings
 from roletune.sources.files import readable_files
@@ -46,7 +46,6 @@ from roletune.training.recipe import Recipe, check_recipe, load_recipe
 
 SETTINGS_FILE = "character.yaml"
 DEFAULT_BASE = "smollm2-135m-instruct"  # comes in a package (models.weights)
-BUILT_IN_QUESTIONS = BUILT_IN / "en" / "questions.yaml"
 
 
 Method = Literal["instructions", "traps", "plots", "rules", "ditto", "pairs"]
@@ -219,7 +218,9 @@ class Project:
         """The questions to evaluate with: the character's own, or the built-in ones if it has none and names none."""
         settings = self.character.evaluate
         own = self.folder / settings.questions
-        return own if own.is_file() or "questions" in settings.model_fields_set else BUILT_IN_QUESTIONS
+        if own.is_file() or "questions" in settings.model_fields_set:
+            return own
+        return built_in("questions.yaml", self.character.language)
 
     def _sources_may_tell(self) -> bool:
         """Whether sources stand in for a profile that nobody named: the folder of written scenes alone does not."""

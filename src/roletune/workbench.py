@@ -23,6 +23,8 @@ from roletune.engine.store import append_record, file_hash, read_records, write_
 from roletune.errors import ModelError
 from roletune.inference.loaded_model import LoadedModel, load_model, served_identity
 from roletune.inference.transformers_model import TransformersModel
+from roletune.llm.batch_journal import BatchJournal
+from roletune.llm.batched import BatchedModel
 from roletune.llm.budget import Budget, BudgetedModel
 from roletune.llm.client import OpenAIChatModel, endpoint_identity
 from roletune.llm.ledger import Ledger, RememberedModel
@@ -56,6 +58,7 @@ class Workbench:
     _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
     _loaded: LoadedModel | None = None
     _endpoints: dict[Endpoint, OpenAIChatModel] = field(default_factory=dict)
+    _batched: dict[Endpoint, BatchedModel] = field(default_factory=dict)
 
     # -- what is known -----------------------------------------------------------------------------------------------
 
@@ -124,7 +127,7 @@ class Workbench:
     def concurrency(self, role: str) -> int:
         """How many calls at a time the model of a role takes."""
         endpoint = getattr(self.project.character.models, role, None)  # the base model is nobody's endpoint
-        return endpoint.concurrency if isinstance(endpoint, Endpoint) else LOCAL_SLOTS
+        return endpoint.at_a_time if isinstance(endpoint, Endpoint) else LOCAL_SLOTS
 
     def stage_models(self) -> tuple[ChatModel, ChatModel]:
         """The base model, and it with the character's adapter, on one copy of the weights; nothing is remembered."""
@@ -190,7 +193,11 @@ class Workbench:
                 tokens_per_minute=endpoint.tokens_per_minute,
                 timeout=endpoint.timeout,
             )
-        return BudgetedModel(self._endpoints[endpoint], self.budget, endpoint.price)
+        asked: OpenAIChatModel | BatchedModel = self._endpoints[endpoint]
+        if endpoint.batch and isinstance(asked, OpenAIChatModel):
+            batched = BatchedModel(asked, BatchJournal(self.project.journal / BATCHES), self.progress.say)
+            asked = self._batched.setdefault(endpoint, batched)
+        return BudgetedModel(asked, self.budget, endpoint.charged)
 
     def endpoints(self) -> dict[str, Endpoint]:
         """Every endpoint that the settings bind to a role, by the identity of its model."""
@@ -204,7 +211,7 @@ class Workbench:
         budget, endpoints = Budget(self.project.character.budget), self.endpoints()
         for row in self.ledger.bill():
             if endpoint := endpoints.get(row.identity):
-                budget.count(row.prompt_tokens, row.completion_tokens, endpoint.price, row.calls)
+                budget.count(row.prompt_tokens, row.completion_tokens, endpoint.charged, row.calls)
         return budget
 
     def _local(self, scale: float | None) -> ChatModel:
@@ -269,6 +276,7 @@ class Workbench:
 
 
 LOCAL_SLOTS = 2
+BATCHES = "batches.sqlite"  # in the journal
 LOCAL_CONTEXT = 2048  # tokens a conversation may take on the local server, at least
 
 
@@ -287,5 +295,7 @@ async def open_workbench(
             yield bench
         finally:
             await bench.close_models()
+            for batched in bench._batched.values():
+                await batched.close()
             for model in bench._endpoints.values():
                 await model.close()

@@ -13,6 +13,7 @@ import typer
 from roletune import __version__
 from roletune.cli import (
     arena,
+    batches,
     calibrate,
     character,
     compare,
@@ -20,6 +21,7 @@ from roletune.cli import (
     export,
     import_,
     models,
+    quality,
     review,
     rolebench,
     runs,
@@ -64,9 +66,11 @@ for module in (
     stages,
     runs,
     show,
+    quality,
     review,
     trace,
     cost,
+    batches,
     talk,
     serve,
     studio,

@@ -18,7 +18,8 @@ from roletune.engine.manifest import Manifest
 from roletune.engine.store import write_text
 from roletune.errors import ProjectError
 from roletune.pipeline import STAGES
-from roletune.project import BUILT_IN_QUESTIONS, SETTINGS_FILE, Project
+from roletune.project import SETTINGS_FILE, Project
+from roletune.prompts import built_in
 from roletune.verbs.profile import read_materials, read_profile, read_sources
 
 TEMPLATE = Path(__file__).parent / "new"
@@ -43,7 +44,7 @@ def new(
         raise ProjectError(f"{folder / SETTINGS_FILE} exists already. Choose another folder, or edit that file.")
     name = name or folder.resolve().name.replace("-", " ").replace("_", " ").title()
     for target in (SETTINGS_FILE, "profile.md", "questions.yaml", "dialogues/scenes.md", ".gitignore"):
-        source = BUILT_IN_QUESTIONS if target == "questions.yaml" else TEMPLATE / target.removeprefix(".")
+        source = built_in("questions.yaml", "en") if target == "questions.yaml" else TEMPLATE / target.removeprefix(".")
         text = source.read_text("utf-8")
         if (folder / target).exists():
             continue  # somebody wrote it

@@ -52,7 +52,7 @@ def cost(character: Character = Path(), as_json: AsJson = False) -> None:
 
 def _priced(row: BillRow, endpoint: Endpoint | None) -> dict[str, object]:
     """A row with its price: nothing for a model on this machine, None where it is not known."""
-    price = endpoint.price if endpoint else None
+    price = endpoint.charged if endpoint else None
     amount = price.of(row.prompt_tokens, row.completion_tokens) if price else None
     local = endpoint is None and "://" not in row.identity
     return {**asdict(row), "price": 0.0 if local else amount, "currency": price.currency if price else ""}
@@ -78,10 +78,15 @@ def print_estimate(folder: Path, until: str, *, as_json: bool) -> None:
         table.add_column(column, justify="left" if column in ("stage", "model") else "right")
     for row in rows:
         tokens = f"{row.completion_tokens:,} (at most {row.most_completion_tokens:,})"
-        table.add_row(Text(row.stage), Text(row.model), f"{row.calls:,}", f"{row.prompt_tokens:,}", tokens, _price(row))
+        table.add_row(Text(row.stage), Text(row.model), _calls(row), f"{row.prompt_tokens:,}", tokens, _price(row))
     console.print(table)
     for line in _summary(rows, until):
         console.print(line, markup=False, highlight=False)
+
+
+def _calls(row: Estimate) -> str:
+    about = "about " if row.following else ""
+    return f"{about}{row.calls:,} (at most {row.most_calls:,})"
 
 
 def _price(row: Estimate) -> str:
@@ -100,7 +105,11 @@ def _summary(rows: list[Estimate], until: str) -> list[str]:
         lines.append(f"Together about {price:.4f} {currency}, at most {most:.4f} {currency}.")
     if any(row.price is None and not row.local for row in rows):
         lines.append("Unknown prices: add `price: {input: ..., output: ...}` (per million tokens) to the model.")
-    lines.append("Tokens are estimated; replies that have to be asked for again come on top.")
+    if following := sum(row.following for row in rows):
+        lines.append(
+            f"{following:,} of the calls follow from replies: as many as there are if every reply can be used."
+        )
+    lines.append("Tokens are estimated. At most: with every reply asked for again, replaced, and as long as it may be.")
     if until in ("train", "evaluate", "report"):
         lines.append("Training and measuring likelihoods ask no endpoint; suites with a judge are not in this.")
     return lines

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _EXACT_BELOW = 2000  # so few texts are compared pair by pair: nothing is missed, and it takes under two seconds
 
@@ -24,6 +28,14 @@ class Duplicate(NamedTuple):
     similarity: float
 
 
+class Repeats(NamedTuple):
+    """Of `texts`, how many are like some other one, and how many like an earlier one (what dropping them takes)."""
+
+    texts: int
+    like_another: int
+    like_an_earlier: int
+
+
 def words_of(text: str) -> frozenset[str]:
     """Its lower-case words; a text of a script without spaces counts by character."""
     return frozenset(word_list(text))
@@ -32,6 +44,11 @@ def words_of(text: str) -> frozenset[str]:
 def word_list(text: str) -> list[str]:
     """The same in their order, as often as they occur."""
     return _WORD.findall(text.casefold())
+
+
+def count_words(text: str) -> int:
+    """How many; characters where the script has no spaces, so that a Chinese line is not one word."""
+    return len(word_list(text))
 
 
 def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
@@ -55,6 +72,29 @@ def near_duplicates(texts: Sequence[str], threshold: float, since: int = 0) -> l
         if best >= threshold:
             found.append(Duplicate(-earlier, later, best))
     return found
+
+
+def near_vectors(vectors: NDArray[np.float32], threshold: float, since: int = 0) -> list[Duplicate]:
+    """The same for texts as vectors [n, width] of length 1, by their cosine similarity."""
+    found = []
+    for later in range(max(1, since), len(vectors)):
+        similarity = vectors[:later] @ vectors[later]
+        earlier = int(similarity.argmax())
+        if similarity[earlier] >= threshold:
+            found.append(Duplicate(earlier, later, min(1.0, float(similarity[earlier]))))
+    return found
+
+
+def count_repeats(texts: Sequence[str], threshold: float) -> Repeats:
+    """How many texts are near-duplicates, counted in the two usual ways; texts without a word are like no other."""
+    sets = [words_of(text) for text in texts]
+    pairs = [
+        (earlier, later)
+        for later, candidates in enumerate(_candidates(sets, threshold))
+        for earlier in candidates
+        if jaccard(sets[earlier], sets[later]) >= threshold
+    ]
+    return Repeats(len(texts), len({number for pair in pairs for number in pair}), len({later for _, later in pairs}))
 
 
 def _candidates(sets: Sequence[frozenset[str]], threshold: float) -> list[Sequence[int]]:

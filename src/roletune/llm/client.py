@@ -69,9 +69,7 @@ class OpenAIChatModel:
         from openai.types.chat import ChatCompletion
 
         connection = self._connect()
-        fields = body(request, connection.endpoint, self.extra)
-        sent = {**fields, **fields["extra_body"]}
-        del sent["extra_body"]
+        sent = self.body(request)
 
         async def ask() -> ChatReply:
             started = time.perf_counter()
@@ -82,6 +80,22 @@ class OpenAIChatModel:
         async with self._answered(ask, connection, _guess(request)) as (reply, turn):
             turn.succeeded(reply.prompt_tokens + reply.completion_tokens)
             return reply
+
+    def body(self, request: ChatRequest) -> dict[str, Any]:
+        """What is sent for `request`, as JSON."""
+        fields = body(request, self.endpoint(), self.extra)
+        extra = fields.pop("extra_body")
+        return {**fields, **extra}
+
+    def endpoint(self) -> Endpoint:
+        """The endpoint as messages name it."""
+        return Endpoint(self.base_url, self.model, self.api_key_env, _secret(self), self.when_gone)
+
+    async def ask(self, question: Callable[[AsyncOpenAI], Awaitable[T]]) -> T:
+        """Anything else of the same endpoint (files, batches), within the same limits and with the same patience."""
+        connection = self._connect()
+        async with self._answered(lambda: question(connection.client), connection, 0) as (value, _):
+            return value
 
     async def stream(
         self, request: ChatRequest, on_end: Callable[[ChatReply], None] | None = None
@@ -181,9 +195,8 @@ class _Connection:
     def __init__(self, model: OpenAIChatModel, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.limits = Limits(model.concurrency, model.requests_per_minute, model.tokens_per_minute)
-        secret = _secret(model)
-        self.endpoint = Endpoint(model.base_url, model.model, model.api_key_env, secret, model.when_gone)
-        self.client = _sdk_client(model, secret or _NO_KEY)
+        self.endpoint = model.endpoint()
+        self.client = _sdk_client(model, self.endpoint.secret or _NO_KEY)
 
 
 def endpoint_identity(base_url: str, model: str) -> str:

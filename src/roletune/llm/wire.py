@@ -16,7 +16,7 @@ from roletune.llm.backoff import retry_after
 from roletune.llm.request import ChatRequest
 
 if TYPE_CHECKING:
-    from openai import APIError, APIStatusError
+    from openai import APIStatusError
 
 _TEMPORARY = {408, 409, 425, 429}
 _THIS_ONE = {  # codes and types of errors that are about one request: OpenAI, Azure, llama.cpp
@@ -137,15 +137,23 @@ def explain(error: Exception, endpoint: Endpoint) -> Failure:
 
 
 def _status(error: APIStatusError, endpoint: Endpoint) -> Failure:
-    status, told = error.status_code, _quote(_told(error), endpoint)
-    if error.code == "insufficient_quota":
+    wait = retry_after(error.response.headers, datetime.now(UTC))
+    return failure_of(error.status_code, error.body, endpoint, wait=wait, message=error.message)
+
+
+def failure_of(
+    status: int, body: object, endpoint: Endpoint, *, wait: float | None = None, message: str = ""
+) -> Failure:
+    """What an HTTP status means for us; `body` is the error that came with it, `wait` the seconds it asks for."""
+    about = {body.get("code"), body.get("type")} if isinstance(body, dict) else set()
+    told = _quote((body.get("message") or body if isinstance(body, dict) else body) or message, endpoint)
+    if isinstance(body, dict) and body.get("code") == "insufficient_quota":
         return Failure(EndpointError(f"{endpoint} says that the account's quota is used up: {told}."), again=False)
     if status in _TEMPORARY or status >= 500:
-        wait = retry_after(error.response.headers, datetime.now(UTC))
         when = "later" if wait is None else f"in {wait:.0f} s"
         message = f"{endpoint} is busy or broken (HTTP {status}: {told}). Run the command again {when}."
         return Failure(BusyError(message, retry_after=wait), again=True, slower=status == 429 or wait is not None)
-    if {error.code, error.type} & _THIS_ONE:
+    if about & _THIS_ONE:
         return Failure(RefusedError(f"{endpoint} won't answer this request ({told})."), again=False)
     if status in (401, 403):
         cure = endpoint.key_hint
@@ -154,10 +162,6 @@ def _status(error: APIStatusError, endpoint: Endpoint) -> Failure:
     else:
         cure = "Check the model's settings in character.yaml."
     return Failure(EndpointError(f"{endpoint} refused the request (HTTP {status}: {told}). {cure}"), again=False)
-
-
-def _told(error: APIError) -> Any:
-    return error.body.get("message") or error.body if isinstance(error.body, dict) else error.body or error.message
 
 
 def _quote(told: Any, endpoint: Endpoint) -> str:

@@ -10,6 +10,7 @@ see the fields of records, never their methods (pydantic's include one that load
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -97,10 +98,10 @@ class Shot:
 def load_prompt(name: str, language: str = "en", folder: Path | None = None) -> Prompt:
     """Find `NAME.md` in `folder` (the character's own prompts) or among the built-in ones of `language`.
 
-    A language without built-in prompts uses the English ones. Raises ProjectError if there is none or it is no text.
+    Raises ProjectError if there is none or it is no text.
     """
     places = [folder / f"{name}.md"] if folder else []
-    places += [BUILT_IN / language / f"{name}.md", BUILT_IN / "en" / f"{name}.md"]
+    places.append(built_in(f"{name}.md", language))
     for path in places:
         if path.is_file():
             try:
@@ -108,3 +109,10 @@ def load_prompt(name: str, language: str = "en", folder: Path | None = None) -> 
             except UnicodeDecodeError as error:
                 raise ProjectError(f"{path} is not UTF-8. Save it as UTF-8.") from error
     raise ProjectError(f"There is no prompt named {name!r}. Looked in: {', '.join(str(place) for place in places)}")
+
+
+def built_in(file: str, language: str) -> Path:
+    """The file that comes with roletune for a language (`zh`, `zh-CN`); one that has none uses the English one."""
+    wanted = re.split("[-_]", language.casefold())[0]
+    own = BUILT_IN / wanted / file
+    return own if wanted.isalpha() and own.is_file() else BUILT_IN / "en" / file

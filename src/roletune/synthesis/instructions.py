@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from roletune.engine.duplicates import near_duplicates, words_of
+from roletune.engine.duplicates import words_of
 from roletune.errors import ReplyError
 from roletune.llm.model import ChatModel
 from roletune.llm.request import ChatReply
@@ -21,6 +21,7 @@ from roletune.prompts import Prompt
 from roletune.records import Dialogue, Profile, Provenance, Record, Rejection, fingerprint
 from roletune.rendering.script import render_turn
 from roletune.synthesis.asking import Again, ask_until_read
+from roletune.synthesis.duplicates import DuplicateSettings, find_duplicates
 from roletune.synthesis.labelled import read_blocks
 from roletune.synthesis.settings import WritingSettings
 
@@ -35,6 +36,9 @@ LABELS = {
 }
 
 
+_OVERLAP = 0.7  # of the words of two questions, from which they are one
+
+
 class InstructionSettings(WritingSettings):
     """The `instructions:` block of character.yaml."""
 
@@ -42,7 +46,7 @@ class InstructionSettings(WritingSettings):
     per_call: int = Field(default=5, ge=1, description="questions asked for in one call")
     segment_words: int = Field(default=300, ge=20, description="words of the profile or of scenes in one call, at most")
     confidence: float = Field(default=8, ge=0, le=10, description="least confidence of the writer, of 10, that is kept")
-    duplicate: float = Field(default=0.7, gt=0, le=1, description="word overlap of questions that counts as the same")
+    duplicates: DuplicateSettings = DuplicateSettings()
     variant: Variant = Field(default="persona", description="what the model is told before the question, see docs")
     retrieved: int = Field(default=5, ge=0, description="exchanges shown in the variant `retrieval`")
     partner: str = Field(default="Visitor", min_length=1, description="who asks")
@@ -214,7 +218,8 @@ def select_instructions(
     ranked = [instructions[k] for k in places]
     plain = [" ".join(sorted(words_of(one.question))) for one in ranked]  # the empty set of words is like none
     same = {k: plain.index(text) for k, text in enumerate(plain) if plain.index(text) < k}
-    same |= {pair.later: pair.earlier for pair in near_duplicates([one.question for one in ranked], settings.duplicate)}
+    questions = [one.question for one in ranked]
+    same |= {pair.later: pair.earlier for pair in find_duplicates(questions, settings.duplicates, _OVERLAP)}
     kept = [instructions[k] for k in sorted(set(places) - {places[later] for later in same})]
     rejected = [
         Rejection(

@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from roletune.errors import ProjectError
-from roletune.prompts import BUILT_IN
+from roletune.prompts import built_in
 from roletune.records import KnowledgeBoundary
 
 
@@ -42,7 +42,7 @@ def read_lures(language: str, folder: Path | None = None) -> dict[str, list[str]
     Raises ProjectError if the file is not a list of sentences for each category.
     """
     places = [folder / "lures.yaml"] if folder else []
-    places += [BUILT_IN / language / "lures.yaml", BUILT_IN / "en" / "lures.yaml"]
+    places.append(built_in("lures.yaml", language))
     path = next(place for place in places if place.is_file())
     try:
         lures = yaml.safe_load(path.read_text("utf-8"))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from roletune.engine.duplicates import jaccard, words_of
+from roletune.engine.duplicates import count_words, jaccard, word_list, words_of
 from roletune.records import Dialogue, Profile, Turn
 
 
@@ -23,7 +23,7 @@ class QualitySettings(BaseModel):
 
     min_turns: int = Field(default=4, ge=2, description="spoken turns")
     min_own_turns: int = Field(default=2, ge=1, description="spoken turns of the character")
-    min_words: int = Field(default=3, description="mean words of the character's turns")
+    min_words: int = Field(default=3, description="mean words of the character's turns; of Chinese, characters")
     max_words: int = Field(default=90, description="words of any turn")
     max_turns: int = Field(default=24, description="spoken turns")
     repetition: float = Field(default=0.7, description="word overlap from which two turns count as the same")
@@ -64,8 +64,8 @@ def monologue(dialogue: Dialogue, profile: Profile, settings: QualitySettings) -
 
 def wrong_length(dialogue: Dialogue, profile: Profile, settings: QualitySettings) -> str:
     """Turns that run on, or a character of one-word answers."""
-    words = [len(turn.text.split()) for turn in _speech(dialogue)]
-    own = [len(turn.text.split()) for turn in _speech(dialogue) if profile.is_me(turn.speaker)]
+    words = [count_words(turn.text) for turn in _speech(dialogue)]
+    own = [count_words(turn.text) for turn in _speech(dialogue) if profile.is_me(turn.speaker)]
     if max(words) > settings.max_words:
         return "a turn is too long"
     return "the character says too little" if sum(own) / len(own) < settings.min_words else ""
@@ -133,6 +133,6 @@ def _speech(dialogue: Dialogue) -> list[Turn]:
 
 def goes_in_circles(text: str) -> bool:
     """Whether some run of four words occurs three times."""
-    words = text.casefold().split()
+    words = word_list(text)
     runs = Counter(tuple(words[i : i + 4]) for i in range(len(words) - 3))
     return max(runs.values(), default=0) >= 3

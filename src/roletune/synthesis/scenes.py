@@ -14,7 +14,7 @@ from typing import get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from roletune.engine.duplicates import near_duplicates
+from roletune.engine.duplicates import count_words
 from roletune.errors import ReplyError
 from roletune.llm.model import ChatModel
 from roletune.llm.request import ChatReply
@@ -22,8 +22,11 @@ from roletune.prompts import Prompt, Shot
 from roletune.records import Passage, Profile, Provenance, Rejection, Scene, SceneKind, fingerprint
 from roletune.rendering.script import ParsedScene, parse_script, render_script
 from roletune.synthesis.asking import Again, ask_until_read
+from roletune.synthesis.duplicates import DuplicateSettings, find_duplicates
 from roletune.synthesis.quality import goes_in_circles
 from roletune.synthesis.settings import WritingSettings
+
+OVERLAP = 0.6  # of the words of two backgrounds, from which they are one
 
 
 class SceneSettings(WritingSettings):
@@ -36,7 +39,7 @@ class SceneSettings(WritingSettings):
     told: int = Field(default=10, ge=0, description="scenes of earlier rounds that the writer is told of, a passage")
     replacements: int = Field(default=3, ge=0, description="rounds, at most, for scenes that were not kept")
     max_words: int = Field(default=90, ge=5, description="of a background; a longer one tells a story")
-    duplicate: float = Field(default=0.6, gt=0, le=1, description="word overlap of backgrounds that counts as the same")
+    duplicates: DuplicateSettings = DuplicateSettings()
 
 
 class SceneCall(BaseModel):
@@ -160,7 +163,7 @@ def select_scenes(
     """
     every = [*known, *scenes]
     backgrounds = [scene.background for scene in every]
-    repeated = {pair.later: pair for pair in near_duplicates(backgrounds, settings.duplicate, since=len(known))}
+    repeated = {pair.later: pair for pair in find_duplicates(backgrounds, settings.duplicates, OVERLAP, len(known))}
     kept: list[Scene] = []
     rejected: list[Rejection] = []
     for number, scene in enumerate(scenes, len(known)):
@@ -181,7 +184,8 @@ def drop_repeated(
 ) -> tuple[list[Scene], list[Rejection]]:
     """The scenes that repeat none before them, and the others. Somebody wrote them: nothing else is asked of them."""
     every = [*known, *scenes]
-    repeated = {pair.later: pair for pair in near_duplicates([scene.background for scene in every], settings.duplicate)}
+    backgrounds = [scene.background for scene in every]
+    repeated = {pair.later: pair for pair in find_duplicates(backgrounds, settings.duplicates, OVERLAP)}
     kept = [scene for number, scene in enumerate(scenes, len(known)) if number not in repeated]
     rejected = [
         Rejection(
@@ -198,7 +202,7 @@ def drop_repeated(
 
 def _fault(scene: Scene, names: Sequence[str], settings: SceneSettings) -> str:
     """Why this is no scene to play out, '' if it is one."""
-    words = len(scene.background.split())
+    words = count_words(scene.background)
     if words < 5:
         return "no situation"
     if words > settings.max_words:

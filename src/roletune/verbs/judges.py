@@ -39,12 +39,12 @@ def interviewer(bench: Workbench, stage: str) -> ChatModel | None:
 
 def concurrency(bench: Workbench) -> int:
     """Calls at a time that all judges take."""
-    return min((endpoint.concurrency for endpoint in _endpoints(bench)), default=bench.concurrency(ROLE))
+    return min((endpoint.at_a_time for endpoint in _endpoints(bench)), default=bench.concurrency(ROLE))
 
 
 def price(bench: Workbench, spent: Mapping[str, tuple[int, int]]) -> str:
     """What so many tokens in and out, by judge, cost: `1.20 USD`; empty where a judge has no price."""
-    prices = {endpoint.model: endpoint.price for endpoint in _endpoints(bench)}
+    prices = {endpoint.model: endpoint.charged for endpoint in _endpoints(bench)}
     sums: dict[str, float] = {}
     for judge, tokens in spent.items():
         asked = prices.get(judge)

@@ -117,8 +117,7 @@ def _passage(bench: Workbench, *records: dict[str, Any]) -> Passage | None:
 
 def _template(bench: Workbench, wanted: str | None) -> tuple[str, str]:
     """Name and text of the prompt file with this hash; empty if it was changed since."""
-    language = bench.project.character.language
-    folders = [bench.project.prompts, BUILT_IN / language, BUILT_IN / "en"]
+    folders = [bench.project.prompts, BUILT_IN / "en"]  # every prompt has its English form
     for name in dict.fromkeys(path.stem for folder in folders for path in sorted(folder.glob("*.md"))):
         prompt = bench.prompt(name)
         if prompt.hash == wanted:
