@@ -9,7 +9,9 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 from rich.console import Console
 
+from roletune.inference.actor import Actor
 from roletune.inference.chat import chat
+from roletune.inference.gathering import Gathering
 from roletune.inference.lines import TypedLines
 from roletune.inference.settings import ChatSettings
 from roletune.llm.scripted import ScriptedModel
@@ -56,9 +58,10 @@ def conversation(settings=SETTINGS, *said):
 def hold(lines, model, folder, settings=SETTINGS, talk=None, **options):
     """The chat's whole output."""
     console = Console(file=io.StringIO(), width=100)
-    call = chat(
-        talk or settings.begin(PERSONA), model, console, settings=settings, folder=folder, lines=lines, **options
-    )
+    gathering = Gathering.of(talk or settings.begin(PERSONA))
+    back = options.pop("backstage", None)
+    actors = {"JARVIS": Actor(lambda strength: model, settings, back)}
+    call = chat(gathering, actors, console, folder=folder, lines=lines, **options)
     asyncio.run(call)
     return console.file.getvalue()
 

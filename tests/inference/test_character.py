@@ -11,6 +11,7 @@ from tests.inference.stage import conversation
 import roletune
 from roletune import pipeline
 from roletune.errors import EndpointError, ModelError, ProjectError
+from roletune.inference.actor import Actor
 from roletune.inference.character import Character, LineScore
 from roletune.inference.settings import ChatSettings
 from roletune.llm.scripted import ScriptedModel
@@ -19,7 +20,8 @@ SETTINGS = ChatSettings(partner="Tony Stark", location="the workshop", backgroun
 
 
 def character(script, **options):
-    return Character(conversation(), ScriptedModel(script), SETTINGS, **options)
+    model = ScriptedModel(script)
+    return Character(conversation(), Actor(lambda strength: model, SETTINGS), **options)
 
 
 def spoken(one):
@@ -68,6 +70,51 @@ def test_another_answer_takes_the_place_of_the_first_and_is_another_call():
         assert jarvis.retry() == "Second."
         assert spoken(jarvis)[1:] == [("JARVIS", "Second.")]
         assert [request.sample for request in jarvis.model.requests] == [0, 1]
+
+
+def test_an_earlier_answer_can_be_gone_back_to():
+    with character(["First.", "Second.", "On."]) as jarvis:
+        jarvis.reply("Well?")
+        jarvis.retry()
+        assert jarvis.swipes == ("First.", "Second.")
+        assert jarvis.swipe(0) == "First."
+        jarvis.reply("Go on.")
+        assert [text for _, text in spoken(jarvis)] == ["Well?", "First.", "Go on.", "On."]
+        assert jarvis.swipes == ("On.",)
+        with pytest.raises(ProjectError, match="1 answers"):
+            jarvis.swipe(1)
+
+
+def test_what_was_said_last_can_be_said_otherwise():
+    with character(["Yes.", "No."]) as jarvis:
+        jarvis.reply("Is it on?")
+        assert jarvis.edit("Is it off?") == "No."
+        assert spoken(jarvis) == [("Tony Stark", "Is it off?"), ("JARVIS", "No.")]
+
+
+def test_the_strength_can_be_changed_while_one_talks():
+    opened = []
+
+    def on_stage(strength):
+        opened.append(strength)
+        return ScriptedModel([f"At {strength}."] * 2)
+
+    with Character(conversation(), Actor(on_stage, SETTINGS)) as jarvis:
+        jarvis.reply("One")
+        jarvis.strength = 0.7
+        assert jarvis.reply("Two") == "At 0.7."
+        with pytest.raises(ProjectError, match="between 0"):
+            jarvis.strength = 9
+        assert (jarvis.strength, opened) == (0.7, [1.0, 0.7])
+
+
+def test_thoughts_are_hidden_unless_they_are_asked_for():
+    said = "<thought>He is late.</thought>\nGood evening."
+    with character([said]) as jarvis:
+        assert jarvis.reply("Hello") == "Good evening."
+    open_minded = SETTINGS.model_copy(update={"thoughts": True})
+    with Character(conversation(), Actor(lambda strength: ScriptedModel([said]), open_minded)) as jarvis:
+        assert "He is late." in jarvis.reply("Hello")
 
 
 def test_the_async_forms_do_the_same():

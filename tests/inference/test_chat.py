@@ -6,7 +6,10 @@ import pytest
 from rich.console import Console
 
 from roletune.errors import EndpointError
+from roletune.inference.actor import Backstage
+from roletune.inference.chat_commands import COMMANDS
 from roletune.inference.lines import PipedLines
+from roletune.inference.recall.memory_file import MemoryFile
 from roletune.inference.transcript import read_conversation
 from roletune.llm.scripted import ScriptedModel
 
@@ -170,8 +173,8 @@ def test_unknown_commands_are_explained_and_not_sent(tmp_path):
 
 def test_help_lists_every_command(tmp_path):
     output = type_chat("/help\r/quit\rnot read\r", ScriptedModel([]), tmp_path)
-    for name in ("/help", "/retry", "/reset", "/scene [PLACE |] SITUATION", "/save [NAME]", "/stats", "/quit"):
-        assert f"\n{name} " in output
+    for name, command in COMMANDS.items():
+        assert f"\n{f'{name} {command.usage}'.strip()} " in output
 
 
 def test_stats_tell_the_pace_and_how_full_the_prompt_is(tmp_path):
@@ -197,3 +200,44 @@ def test_a_conversation_can_be_gone_on_with(tmp_path):
     type_chat(f"Two\r{CTRL_D}", model, tmp_path, talk=talk)
     assert said(model) == ["One", "First.", "Two"]
     assert saved(tmp_path) == [["One", "First.", "Two", "Second."]]
+
+
+def test_answers_can_be_looked_at_and_gone_back_to(tmp_path):
+    model = ScriptedModel(["First.", "Better.", "On."])
+    output = type_chat(f"One\r/retry\r/swipe\r/swipe 1\rTwo\r{CTRL_D}", model, tmp_path)
+    assert "1: First.\n2: Better.\n" in output
+    assert said(model) == ["One", "First.", "Two"]
+
+
+def test_messages_and_answers_can_be_edited(tmp_path):
+    model = ScriptedModel(["First.", "Second.", "Third."])
+    type_chat(f"/edit\rOne\r/edit Uno\r/edit JARVIS: Sir.\rTwo\r{CTRL_D}", model, tmp_path)
+    assert said(model, 1) == ["Uno"]
+    assert said(model) == ["Uno", "Sir.", "Two"]
+    assert saved(tmp_path) == [["Uno", "Sir.", "Two", "Third."]]
+
+
+def test_why_who_strength_and_history_are_told(tmp_path):
+    keys = f"/why\rOne\r/why\r/strength 0.5\r/strength 9\r/strength much\r/who\r/history\r{CTRL_D}"
+    output = type_chat(keys, ScriptedModel(["First."]), tmp_path)
+    assert "There is no answer yet to explain." in output
+    assert "strength 1, 0 messages left out" in output
+    assert "JARVIS: strength 0.5\n" in output
+    assert output.count("The strength of an adapter is between 0") == 1
+    assert "'much' is no number." in output
+    assert "JARVIS: scripted, strength 0.5" in output
+    assert "Tony Stark › One\nJARVIS › First.\n" in output
+
+
+def test_what_is_remembered_is_shown_noted_and_forgotten(tmp_path):
+    back = Backstage(memory=MemoryFile(tmp_path / "memory.sqlite"))
+    keys = f"My cat is called Bob.\r/memory\r/memory Tony likes tea.\r/forget cat\r/forget dog\r/memory\r{CTRL_D}"
+    output = type_chat(keys, ScriptedModel(["Noted."]), tmp_path / "chats", backstage=back)
+    assert "1: My cat is called Bob.\n" in output
+    assert "Forgotten: 1." in output
+    assert "Nothing is remembered in these words." in output
+    assert [one.text for one in back.memory.all()] == ["Tony likes tea."]
+
+
+def test_memory_that_is_not_there_is_one_line(tmp_path):
+    assert "Memory is switched off" in type_chat(f"/memory\r{CTRL_D}", ScriptedModel([]), tmp_path)

@@ -1,7 +1,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roletune.errors import ProjectError, RenderError
@@ -82,6 +82,7 @@ def test_everything_is_given_while_it_fits():
     assert talk.request_messages(10_000)[1:] == talk.messages
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 30), st.integers(1, 40), st.integers(60, 600))
 def test_the_prompt_keeps_its_budget_and_holds_whole_recent_messages(number, length, budget):
     talk = exchanges(number, length)
@@ -92,6 +93,7 @@ def test_the_prompt_keeps_its_budget_and_holds_whole_recent_messages(number, len
     assert recent[0].role == "user"
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 30), st.integers(1, 40), st.integers(60, 600))
 def test_at_least_half_of_what_fits_is_given(number, length, budget):
     talk = exchanges(number, length)

@@ -19,7 +19,7 @@ def delivered(model, *, terminal=False, width=100):
     file = io.StringIO()
     console = Console(file=file, width=width, force_terminal=terminal, no_color=True, legacy_windows=False)
     ticks = count()
-    delivery = asyncio.run(deliver(model, REQUEST, console, "JARVIS", clock=lambda: next(ticks)))
+    delivery = asyncio.run(deliver(model.stream(REQUEST), console, "JARVIS", clock=lambda: next(ticks)))
     return delivery, file.getvalue()
 
 
@@ -41,17 +41,14 @@ def test_control_sequences_of_a_reply_do_not_reach_the_terminal():
     assert output == "Sir.\n"
 
 
-def test_a_reply_is_timed():
+def test_a_reply_is_timed_and_its_tokens_are_those_that_the_model_counted():
     delivery, _ = delivered(ScriptedModel(["One two three."]))
-    assert delivery.pace == Pace(first=1, seconds=2, tokens=3, prompt_tokens=1)
+    assert delivery.pace == Pace(first=1, seconds=2, tokens=3)
     assert delivery.pace.tokens_per_second == 2.0
     assert Pace(first=1, seconds=1, tokens=1).tokens_per_second == 0.0
-
-
-def test_a_reply_cut_at_its_limit_is_told_from_a_whole_one():
-    reply = ChatReply("One two", "length", 1, 2, 0.1, "key")
-    assert delivered(ScriptedModel([reply]))[0].cut
-    assert not delivered(ScriptedModel(["One two"]))[0].cut
+    reply = ChatReply("One two three.", "stop", 12, 5, 0.1, "key")
+    assert delivery.counted(reply) == Pace(first=1, seconds=2, tokens=5, prompt_tokens=12)
+    assert delivery.counted(None) == delivery.pace
 
 
 def test_ctrl_c_keeps_what_was_written():

@@ -9,6 +9,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 K1, B = 1.5, 0.75
 _ENDING = re.compile(r"(?<=\w{3})(?:ing|ed|es|e|s)$")
@@ -19,7 +20,7 @@ class Bm25:
     """Texts, searched by words."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self._counts = [Counter(terms(text)) for text in texts]
+        self._counts = [_counted(text) for text in texts]
         self._lengths = [sum(counts.values()) for counts in self._counts]
         self._mean = sum(self._lengths) / len(self._lengths) if texts else 1.0
         self._holding = Counter(word for counts in self._counts for word in counts)
@@ -39,6 +40,12 @@ class Bm25:
     def _rarity(self, word: str) -> float:
         found = self._holding[word]
         return math.log(1 + (len(self._counts) - found + 0.5) / (found + 0.5))
+
+
+@lru_cache(maxsize=20_000)
+def _counted(text: str) -> Counter[str]:
+    """The terms of a text with their counts; remembered, since a growing chat is searched again with every turn."""
+    return Counter(terms(text))
 
 
 def terms(text: str) -> list[str]:

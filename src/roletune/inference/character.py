@@ -1,8 +1,8 @@
 """A character to talk with from Python: `roletune.load("examples/jarvis")` gives one.
 
-Guarantees: a turn is in the history when its answer is whole, or not at all; the prompt is that of training and never
-exceeds `chat.context_tokens`. Every method has a plain form and one for async code, whose name begins with `a`; both
-may be used on one character, from one thread at a time.
+Guarantees: a turn is in the history when its answer is whole, or not at all; the prompt is that of training, with what
+the character recalls (`recall.given`), and never exceeds `chat.context_tokens`. Every method has a plain form and one
+for async code, whose name begins with `a`; both may be used on one character, from one thread at a time.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 
-from roletune.errors import ModelError
+from roletune.errors import ModelError, ProjectError
+from roletune.inference.actor import Actor
 from roletune.inference.conversation import Conversation
 from roletune.inference.own_loop import OwnLoop
+from roletune.inference.recall.memory_file import MemoryFile
 from roletune.inference.settings import ChatSettings
+from roletune.inference.why import Why
 from roletune.llm.model import ChatModel
 from roletune.llm.request import ChatReply
 from roletune.records import Turn
@@ -45,14 +48,13 @@ Scorer = Callable[[Conversation, str], Awaitable[LineScore]]
 class Character:
     """Somebody to talk with: `conversation` is what was said so far, a value that may be replaced by another one.
 
-    `notice` is what must be told to whoever talks with it. `score` and `close` are given by whoever opened `model`.
+    `notice` is what must be told to whoever talks with it. `score` and `close` are given by whoever opened its model.
     """
 
     def __init__(
         self,
         conversation: Conversation,
-        model: ChatModel,
-        settings: ChatSettings,
+        actor: Actor,
         *,
         notice: str = "",
         score: Scorer | None = None,
@@ -60,14 +62,12 @@ class Character:
         loop: OwnLoop | None = None,
     ) -> None:
         self.conversation = conversation
-        self.model = model
-        self.settings = settings
+        self.actor = actor
         self.notice = notice
-        self.last: ChatReply | None = None
         self._score = score
         self._close = close
         self._loop = loop or OwnLoop()
-        self._attempt = 0  # how often the last message was answered before
+        self._answers: list[str] = []  # to the last message, as they came
 
     @property
     def name(self) -> str:
@@ -79,6 +79,40 @@ class Character:
         """What was said so far, oldest first."""
         return self.conversation.turns
 
+    @property
+    def model(self) -> ChatModel:
+        """Who writes."""
+        return self.actor.model
+
+    @property
+    def settings(self) -> ChatSettings:
+        """How it talks."""
+        return self.actor.settings
+
+    @property
+    def last(self) -> ChatReply | None:
+        """The last answer with its tokens and seconds."""
+        return self.actor.last
+
+    @property
+    def memory(self) -> MemoryFile | None:
+        """What it remembers of people; None if it has nowhere to keep it."""
+        return self.actor.backstage.memory
+
+    @property
+    def strength(self) -> float:
+        """The scale of the adapter, 0 to 2; may be set at any time. ProjectError, or ModelError if it can't be."""
+        return self.actor.strength
+
+    @strength.setter
+    def strength(self, value: float) -> None:
+        self.actor.strength = value
+
+    @property
+    def swipes(self) -> tuple[str, ...]:
+        """Every answer to the last message, in the order they came."""
+        return tuple(self._answers)
+
     def reply(self, text: str) -> str:
         """Say `text` and get the answer. Raises EndpointError if there is none, RenderError if it does not fit."""
         return "".join(self.stream(text))
@@ -88,8 +122,26 @@ class Character:
         return self._loop.iterate(self._speak(self.conversation.say(text), 0))
 
     def retry(self) -> str:
-        """Another answer to what was said last, in the place of the first one."""
+        """Another answer to what was said last, in the place of the last one; `swipes` has them all."""
         return "".join(self._loop.iterate(self._again()))
+
+    def swipe(self, number: int) -> str:
+        """Go back to an answer of `swipes`, counted from 0. Raises ProjectError if there is none of that number."""
+        if not 0 <= number < len(self._answers):
+            raise ProjectError(f"There are {len(self._answers)} answers to the last message, counted from 0.")
+        self.conversation = self.conversation.retry().answer(self._answers[number])
+        return self._answers[number]
+
+    def edit(self, text: str) -> str:
+        """Say `text` instead of what was said last, and get the answer."""
+        return "".join(self._loop.iterate(self._speak(self.conversation.unsay().say(text), 0)))
+
+    def why(self) -> Why:
+        """What lies behind the last answer: what was told with the prompt, and the nearest passages and training rows.
+
+        Raises ProjectError if there is no answer.
+        """
+        return self.actor.why(self.conversation)
 
     def score(self, line: str) -> LineScore:
         """How likely `line` is as the character's next one, with its adapter; says nothing and changes nothing.
@@ -117,18 +169,16 @@ class Character:
     def reset(self, scene: str = "") -> None:
         """Begin again: the same scene, or another one in words."""
         self.conversation = self.conversation.in_scene(scene) if scene else self.conversation.reset()
-        self._attempt = 0
+        self._answers = []
 
     def close(self) -> None:
         """End what was started for the character (a local server); it starts again when it is needed."""
-        if self._close:
-            self._loop.run(_awaited(self._close))
+        self._loop.run(self._end())
         self._loop.close()
 
     async def aclose(self) -> None:
         """`close` for async code."""
-        if self._close:
-            await self._loop.wait(_awaited(self._close))
+        await self._loop.wait(self._end())
         self._loop.close()
 
     def __enter__(self) -> Character:
@@ -153,21 +203,23 @@ class Character:
     # -----------------------------------------------------------------------------------------------------------------
 
     def _again(self) -> AsyncIterator[str]:
-        return self._speak(self.conversation.retry(), self._attempt + 1)
+        return self._speak(self.conversation.retry(), len(self._answers))
 
     async def _speak(self, said: Conversation, attempt: int) -> AsyncIterator[str]:
-        messages = said.request_messages(self.settings.context_tokens)
-        ended: list[ChatReply] = []
-        async for piece in self.model.stream(self.settings.request(messages, said.partner, attempt), ended.append):
+        text = ""
+        async for piece in self.actor.perform(said, attempt):
+            text += piece
             yield piece
-        self.last = ended[0]
-        self.conversation, self._attempt = said.answer(self.last.text), attempt
+        self.conversation = said.answer(text)
+        self._answers = [*(self._answers if attempt else ()), self.history[-1].text]
+        self.actor.answered(self.conversation)
+
+    async def _end(self) -> None:
+        await self.actor.close()
+        if self._close:
+            await self._close()
 
     async def _scored(self, line: str) -> LineScore:
         if self._score is None:
             raise ModelError(f"{self.name} has no weights here to score with. Open it with roletune.load(FOLDER).")
         return await self._score(self.conversation, line)
-
-
-async def _awaited(work: Callable[[], Awaitable[None]]) -> None:
-    await work()

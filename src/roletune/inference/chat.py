@@ -1,4 +1,4 @@
-"""The terminal chat: a person and a character take turns until one of them leaves.
+"""The terminal chat: a person and one or several characters take turns until the person leaves.
 
 Nothing that happens in a turn ends the chat: an endpoint that does not answer is one line and the message waits for
 /retry, Ctrl-C stops the reply and keeps what was written of it. Every answer is on the disk before the next message.
@@ -7,104 +7,95 @@ From a pipe there is nobody to read such a line, so there an error is raised and
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from roletune.errors import RoletuneError
+from roletune.inference.actor import Actor
+from roletune.inference.chat_commands import COMMANDS, short
 from roletune.inference.chat_file import ChatFile
-from roletune.inference.conversation import Conversation, Count, chat_scene
 from roletune.inference.delivery import Pace, deliver
+from roletune.inference.gathering import Gathering
 from roletune.inference.lines import Lines, open_lines
-from roletune.inference.settings import ChatSettings
-from roletune.llm.model import ChatModel
-from roletune.llm.request import ChatRequest
 
-COMMANDS = {
-    "/help": "show this list",
-    "/retry": "have the last message answered again",
-    "/reset": "begin the scene again",
-    "/scene [PLACE |] SITUATION": "begin another scene; without words, show the present one",
-    "/save [NAME]": "save the chat as a script, under a name of your choice",
-    "/stats": "show how fast the replies come and how full the prompt is",
-    "/quit": "leave (as does Ctrl-D)",
-}
-_NAMES = tuple(usage.split()[0] for usage in COMMANDS)
-_KEYS = "Alt-Enter begins a new line, Ctrl-C stops a reply, // begins a message with a slash."
+_NAMES = tuple(COMMANDS)
 
 
 async def chat(
-    conversation: Conversation,
-    model: ChatModel,
+    gathering: Gathering,
+    actors: Mapping[str, Actor],
     console: Console,
     *,
-    settings: ChatSettings,
     folder: Path,
     notice: str = "",
     history: Path | None = None,
     lines: Lines | None = None,
     notes: Console | None = None,
-    count: Count | None = None,
 ) -> None:
-    """Go on with `conversation` until the person leaves.
+    """Go on with `gathering` until the person leaves; `actors` play its characters, by name.
 
-    Chats are saved in `folder`; `history` keeps what was typed. `notice` is the character's own, shown under ours.
+    Chats are saved in `folder`; `history` keeps what was typed. `notice` is the characters' own, shown under ours.
     Replies are printed on `console`, everything else on `notes` (the same, if not given). `lines` default to the
-    terminal or standard input, `count` to an estimate (see `Conversation.request_messages`).
+    terminal or standard input.
     """
-    lines = lines or open_lines(conversation.partner, history, _NAMES)
-    await _Chat(conversation, model, console, settings, ChatFile(folder), lines, notes or console, count).run(notice)
+    lines = lines or open_lines(gathering.person, history, _NAMES)
+    talk = Chat(gathering, actors, console, ChatFile(folder), lines, notes or console)
+    try:
+        await talk.run(notice)
+    finally:
+        for actor in actors.values():
+            await actor.close()
 
 
-class _Chat:
+class Chat:
+    """One chat while it goes on; what the commands (`chat_commands`) work on."""
+
     def __init__(
         self,
-        conversation: Conversation,
-        model: ChatModel,
+        gathering: Gathering,
+        actors: Mapping[str, Actor],
         console: Console,
-        settings: ChatSettings,
         file: ChatFile,
         lines: Lines,
         notes: Console,
-        count: Count | None,
     ) -> None:
-        self.conversation = conversation
-        self.model = model
+        self.gathering = gathering
+        self.actors = actors
         self.console = console
-        self.settings = settings
         self.file = file
         self.lines = lines
         self.notes = notes
-        self.count = count
         self.open = True
-        self.attempt = 0  # how often the last message was answered before
-        self.given = 0  # messages of the conversation that were in the last prompt
+        self.speaker = gathering.names[0]  # who answered last
+        self.answers: list[str] = []  # to the last message, in the order they came
         self.forgetting = False  # whether the last prompt left messages out
         self.paces: list[Pace] = []
-        self.commands: dict[str, Callable[[str], Awaitable[None]]] = {
-            "/help": self._help,
-            "/retry": self._retry,
-            "/reset": self._reset,
-            "/scene": self._scene,
-            "/save": self._save,
-            "/stats": self._stats,
-            "/quit": self._quit,
-        }
 
     @property
-    def name(self) -> str:
-        return self.conversation.profile.name
+    def actor(self) -> Actor:
+        """Who answered last."""
+        return self.actors[self.speaker]
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is one character only."""
+        return len(self.actors) == 1
 
     async def run(self, notice: str) -> None:
-        self._note(f"{self.name} is an AI character: what it says is made up. /help lists the commands.")
+        """Take turns until the person leaves."""
+        who = " and ".join(self.gathering.names)
+        made = "is an AI character: what it says is" if self.alone else "are AI characters: what they say is"
+        self.note(f"{who} {made} made up. /help lists the commands.")
         if notice:
-            self._note(notice)
-        self._show_scene()
+            self.note(notice)
+        self.show_scene()
         self._pause()
+        if self.alone:
+            self.actor.warm(self.gathering.view(self.speaker))
         while self.open:
             line = await self._read()
             if line is None:
@@ -113,7 +104,7 @@ class _Chat:
                 await self._take(line.strip())
                 self._pause()
         if self.file.path:
-            self._note(f"Saved as {_short(self.file.path)}")
+            self.note(f"Saved as {short(self.file.path)}")
 
     async def _read(self) -> str | None:
         while True:
@@ -122,7 +113,7 @@ class _Chat:
             except KeyboardInterrupt:
                 if not self.lines.interactive:
                     raise
-                self._note("/quit or Ctrl-D leaves.")
+                self.note("/quit or Ctrl-D leaves.")
 
     async def _take(self, line: str) -> None:
         """A message or a command."""
@@ -130,141 +121,101 @@ class _Chat:
             if line.startswith("/") and not line.startswith("//"):
                 await self._obey(line)
             else:
-                await self._say(line.removeprefix("/") if line.startswith("//") else line)
+                await self.say(self.gathering.say(line.removeprefix("/") if line.startswith("//") else line))
         except RoletuneError as error:
             if not self.lines.interactive:
                 raise
-            self._note(" ".join(str(error).split()), style="red")
-            if self.conversation.awaits_answer:
-                self._note("Your message is kept: /retry asks again.")
+            self.note(" ".join(str(error).split()), style="red")
+            if self.gathering.view(self.speaker).awaits_answer:
+                self.note("Your message is kept: /retry asks again.")
 
     async def _obey(self, line: str) -> None:
         name, *rest = line.split(maxsplit=1)
-        command = self.commands.get(name.casefold())
+        command = COMMANDS.get(name.casefold())
         if command:
-            await command(rest[0] if rest else "")
+            await command.run(self, rest[0] if rest else "")
             return
         near = get_close_matches(name.casefold(), _NAMES, n=1)
         hint = f"Did you mean {near[0]}?" if near else "/help lists the commands."
-        self._note(f"There is no command {name}. {hint} A message may begin with a slash if you double it.")
+        self.note(f"There is no command {name}. {hint} A message may begin with a slash if you double it.")
 
     # -----------------------------------------------------------------------------------------------------------------
     # Turns
 
-    async def _say(self, text: str) -> None:
-        said = self.conversation.say(text)
-        request = self._request(said)  # a message that does not fit is refused before it is part of the conversation
-        self.conversation, self.attempt = said, 0
-        await self._be_answered(said, request)
-
-    async def _retry(self, _: str) -> None:
-        again = self.conversation.retry()
-        if not again.awaits_answer:
-            self._note("Nothing has been said that could be answered again.")
+    async def say(self, said: Gathering) -> None:
+        """What the person says, and the answers of whoever is to speak next."""
+        speakers = said.next_speakers()
+        if not speakers:
+            self.note("Nobody is here to answer. /enter NAME brings somebody back.")
             return
-        self.attempt += 1
-        await self._be_answered(again, self._request(again))
+        # A message that does not fit is refused before it is part of the chat.
+        self.actors[speakers[0]].give(said.view(speakers[0]))
+        self.gathering, self.answers = said, []
+        for name in speakers:
+            if not await self.be_answered(name):
+                break
 
-    def _request(self, conversation: Conversation) -> ChatRequest:
-        messages = conversation.request_messages(self.settings.context_tokens, self.count)
-        given, said = len(messages) - 1, len(conversation.messages)
-        if given < said and not self.forgetting:
-            self._note(f"The chat has outgrown the prompt: from now on {self.name} is given its latest messages only.")
-        self.forgetting = given < said
-        self.given = given
-        return self.settings.request(messages, conversation.partner, self.attempt)
-
-    async def _be_answered(self, conversation: Conversation, request: ChatRequest) -> None:
-        delivery = await deliver(self.model, request, self.console, self.name)
+    async def be_answered(self, name: str, *, again: bool = False) -> bool:
+        """Have a character answer; with `again` in the place of its last answer. False if it was stopped."""
+        actor, before = self.actors[name], self.gathering.unanswered() if again else self.gathering
+        said = before.view(name)
+        pieces = actor.perform(said, len(self.answers) if again else 0)
+        self.speaker = name
+        delivery = await deliver(pieces, self.console, name, labelled=not self.alone)
+        await pieces.aclose()
         if delivery.text:
-            self.paces.append(delivery.pace)
-            self.conversation = conversation.answer(delivery.text)
-            if self.settings.autosave:
-                self.file.save(self.conversation)
-        if delivery.stopped and not self.lines.interactive:
+            self.paces.append(delivery.counted(actor.last))
+            self.gathering = before.answer(name, delivery.text)
+            self.answers = [*(self.answers if again else ()), delivery.text]
+            actor.answered(self.gathering.view(name))
+            self.keep()
+        self._tell(actor, name, stopped=delivery.stopped, answered=bool(delivery.text))
+        return not delivery.stopped
+
+    def _tell(self, actor: Actor, name: str, *, stopped: bool, answered: bool) -> None:
+        if stopped and not self.lines.interactive:
             raise KeyboardInterrupt
-        if delivery.stopped:
-            self._note("Stopped." if delivery.text else "Stopped before the first word. /retry asks again.")
-        elif delivery.cut:
-            self._note(f"Cut off at {self.settings.max_tokens} tokens (chat.max_tokens).")
-        elif not delivery.text:
-            self._note(f"{self.name} said nothing. /retry asks again.")
+        left_out = actor.given.left_out if actor.given else 0
+        if left_out and not self.forgetting:
+            self.note(f"The chat has outgrown the prompt: {name} has its latest messages and what it recalls.")
+        self.forgetting = self.forgetting or left_out > 0
+        if stopped:
+            self.note("Stopped." if answered else "Stopped before the first word. /retry asks again.")
+        elif actor.last and actor.last.finish_reason == "length":
+            self.note(f"Cut off at {actor.settings.max_tokens} tokens (chat.max_tokens).")
+        elif not answered:
+            self.note(f"{name} said nothing. /retry asks again.")
+        if actor.trouble:
+            self.note(f"Meanwhile: {actor.trouble}")
+            actor.trouble = ""
 
-    # -----------------------------------------------------------------------------------------------------------------
-    # Commands
-
-    async def _help(self, _: str) -> None:
-        table = Table.grid(padding=(0, 2))
-        for usage, what in COMMANDS.items():
-            table.add_row(Text(usage, "bold"), Text(what, "dim"))
-        self.notes.print(table)
-        if self.lines.interactive:
-            self._note(_KEYS)
-
-    async def _reset(self, _: str) -> None:
-        self._change(self.conversation.reset())
-        self._note("The scene begins again.")
-
-    async def _scene(self, text: str) -> None:
-        if text:
-            place, bar, situation = text.partition("|")
-            present = (self.name, self.conversation.partner)
-            self._change(self.conversation.in_scene(chat_scene(*((place, situation) if bar else ("", text)), present)))
-        self._show_scene()
-
-    def _change(self, conversation: Conversation) -> None:
-        """Another conversation, with a file of its own; what was said in this one stays saved."""
+    def change(self, gathering: Gathering) -> None:
+        """Another chat, with a file of its own; what was said in this one stays saved."""
         if self.file.path:
-            self._note(f"Saved as {_short(self.file.path)}")
+            self.note(f"Saved as {short(self.file.path)}")
         self.file.close()
-        self.conversation, self.attempt, self.given = conversation, 0, 0
+        self.gathering, self.answers, self.forgetting = gathering, [], False
 
-    async def _save(self, name: str) -> None:
-        if not self.conversation.turns:
-            self._note("Nothing has been said yet.")
-            return
-        self._note(f"Saved as {_short(self.file.save(self.conversation, name))}")
-
-    async def _stats(self, _: str) -> None:
-        if not self.paces:
-            self._note("No reply yet.")
-            return
-        last = self.paces[-1]
-        prompt = f"prompt of {last.prompt_tokens} tokens" if last.prompt_tokens else "prompt"
-        self._note(f"last reply: {_figures([last])}")
-        self._note(f"{len(self.paces)} replies: {_figures(self.paces)}")
-        said = len(self.conversation.retry().messages)
-        self._note(f"{prompt} with {self.given} of {said} messages; room for {self.settings.context_tokens} tokens")
-
-    async def _quit(self, _: str) -> None:
-        self.open = False
+    def keep(self) -> None:
+        """Save the chat, if chats are to be saved."""
+        if self.actor.settings.autosave and self.gathering.turns:
+            self.file.save(self.gathering)
 
     # -----------------------------------------------------------------------------------------------------------------
     # Notes
 
-    def _show_scene(self) -> None:
-        scene = self.conversation.scene
+    def show_scene(self) -> None:
+        """Where this is and what is the matter."""
+        scene = self.gathering.scene
         for label, text in (("Place", scene.location), ("Situation", scene.background)):
             if text:
-                self._note(f"{label}: {text}")
+                self.note(f"{label}: {text}")
 
-    def _note(self, text: str, style: str = "dim") -> None:
+    def note(self, text: str, style: str = "dim") -> None:
+        """A line that is not part of the chat."""
         self.notes.print(Text(text, style))
 
     def _pause(self) -> None:
         """Room between what was said and the next prompt, if there is one."""
         if self.lines.interactive:
             self.notes.print()
-
-
-def _figures(paces: list[Pace]) -> str:
-    first = sum(pace.first for pace in paces) / len(paces)
-    speeds = [pace.tokens_per_second for pace in paces if pace.tokens_per_second]
-    speed = f", {sum(speeds) / len(speeds):.1f} tokens/s" if speeds else ""
-    return f"first token after {first:.2f} s, {sum(pace.tokens for pace in paces)} tokens{speed}"
-
-
-def _short(path: Path) -> str:
-    """`path` from here if it lies below."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)

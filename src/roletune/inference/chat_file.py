@@ -7,8 +7,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from roletune.engine.store import write_text
-from roletune.inference.conversation import Conversation
-from roletune.inference.transcript import file_name, render_conversation
+from roletune.inference.transcript import Talk, file_name, render_conversation
 
 
 class ChatFile:
@@ -19,7 +18,7 @@ class ChatFile:
         self._folder = folder
         self._named = False
 
-    def save(self, conversation: Conversation, name: str = "") -> Path:
+    def save(self, conversation: Talk, name: str = "") -> Path:
         """Write the conversation, under `name` from now on; without one under the last, or the scene's title.
 
         `name` can't lead out of the folder. Raises ResourceError if the file can't be written.
@@ -37,7 +36,7 @@ class ChatFile:
         """The next conversation gets a file of its own."""
         self.path, self._named = None, False
 
-    def _choose(self, conversation: Conversation, name: str) -> Path:
+    def _choose(self, conversation: Talk, name: str) -> Path:
         if self.path and (not name or self.path.stem == file_name(name)):
             return self.path
         automatic = f"{datetime.now():%Y-%m-%d-%H%M}-{file_name(conversation.scene.title)}"

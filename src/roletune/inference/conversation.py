@@ -13,6 +13,8 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby
 
 from roletune.errors import ProjectError, RenderError
 from roletune.records import Message, Profile, Provenance, Scene, Turn, fingerprint
@@ -26,20 +28,23 @@ _TEMPLATE_TOKENS = 8
 # Exchanges are forgotten this many at a time, so that the prompt's beginning stays the same from one turn to the next
 # and an engine's prompt cache can be used: forgetting one each time means reading the whole prompt again each time.
 _FORGOTTEN_AT_ONCE = 4
+_THOUGHT = re.compile(r"<thought>(.*?)(?:</thought>\s*|\Z)", re.S)
 _CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """What `persona`'s character and one `partner` said to each other in one `scene`.
+    """What `persona`'s character perceived in one `scene` with a person, the `partner`, and maybe `others`.
 
-    Raises ProjectError if the partner bears the character's own name.
+    `turns` may hold what others said out of its hearing: `heard` are those that it perceived. Raises ProjectError if
+    the partner bears the character's own name.
     """
 
     persona: Persona
     scene: Scene
     partner: str
     turns: tuple[Turn, ...] = ()
+    others: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.profile.is_me(self.partner):
@@ -52,28 +57,48 @@ class Conversation:
         """Who answers."""
         return self.persona.profile
 
-    @property
+    @cached_property
     def messages(self) -> tuple[Message, ...]:
         """Everything said so far, as alternating `user` and `assistant` messages."""
-        return spoken(perceived(self.turns, self.profile), self.profile, (self.partner,))
+        return spoken(self.heard, self.profile, self.partners)
+
+    @property
+    def partners(self) -> tuple[str, ...]:
+        """Everybody whom the character may hear."""
+        return (self.partner, *self.others)
+
+    @cached_property
+    def heard(self) -> tuple[Turn, ...]:
+        """What it perceived, its own turns among it."""
+        return perceived(self.turns, self.profile)
+
+    @cached_property
+    def system(self) -> Message:
+        """The persona prompt in this scene."""
+        return self.persona.message(self.scene, self.partners)
 
     @property
     def awaits_answer(self) -> bool:
         """Whether the partner spoke last."""
-        return bool(self.turns) and not self._is_mine(self.turns[-1])
+        return bool(self.heard) and not self._is_mine(self.heard[-1])
 
     def say(self, text: str) -> Conversation:
         """The partner says something."""
         return self._with(self.partner, text)
 
     def answer(self, text: str) -> Conversation:
-        """The character says something."""
-        return self._with(self.profile.name, text)
+        """The character says something; what stands in `<thought>` marks is thought."""
+        return replace(self, turns=(*self.turns, *turns_of(self.profile.name, text)))
 
     def retry(self) -> Conversation:
         """Without the character's last answer: ready to be answered again. Unchanged if nobody has spoken to it."""
         others = [i for i, turn in enumerate(self.turns) if not self._is_mine(turn)]
         return replace(self, turns=self.turns[: others[-1] + 1]) if others else self
+
+    def unsay(self) -> Conversation:
+        """Without what the partner said last and all that followed. Unchanged if it said nothing."""
+        said = [i for i, turn in enumerate(self.turns) if turn.speaker == self.partner]
+        return replace(self, turns=self.turns[: said[-1]]) if said else self
 
     def reset(self) -> Conversation:
         """The same scene, with nothing said yet."""
@@ -91,12 +116,15 @@ class Conversation:
         Everything, if it fits. `count` gives the tokens of a list of messages (`Renderer.count`), and defaults to
         `estimate_tokens`. Raises RenderError if the persona prompt and the last message do not fit.
         """
-        count = count or estimate_tokens
-        system = self.persona.message(self.scene, (self.partner,))
+        system = self.system
+        return (system, *self.window(system, budget_tokens, count or estimate_tokens))
+
+    def window(self, system: Message, budget_tokens: int, count: Count) -> tuple[Message, ...]:
+        """The recent messages that fit `budget_tokens` after `system`; RenderError as in `request_messages`."""
         messages = self.messages
         starts = [i for i, message in enumerate(messages) if i == 0 or message.role == "user"]
         if not starts:
-            return (system,)
+            return ()
 
         def fits(start: int) -> bool:
             return count((system, *messages[start:])) <= budget_tokens
@@ -108,7 +136,12 @@ class Conversation:
                 f"The last message and the persona prompt need {needed} tokens, and {budget_tokens} are allowed. "
                 "Shorten the message, or raise chat.context_tokens if the model has room for more."
             )
-        return (system, *messages[starts[_settled(first, len(starts))] :])
+        return messages[starts[_settled(first, len(starts))] :]
+
+    def turns_in(self, recent: Sequence[Message]) -> int:
+        """How many of the turns that it heard make up its `recent` messages, the latest ones."""
+        runs = [len(list(turns)) for _, turns in groupby(self.heard, key=self._is_mine)]
+        return sum(runs[len(runs) - len(recent) :]) if recent else 0
 
     def _with(self, speaker: str, text: str) -> Conversation:
         turn = Turn(speaker=speaker, text=printable(text).strip())
@@ -116,6 +149,14 @@ class Conversation:
 
     def _is_mine(self, turn: Turn) -> bool:
         return self.profile.is_me(turn.speaker)
+
+
+def turns_of(speaker: str, text: str) -> tuple[Turn, ...]:
+    """A reply as turns: its thoughts, and what is said beside them; none for an empty one."""
+    text = printable(text)
+    turns = [Turn(speaker=speaker, text=thought.strip(), kind="thought") for thought in _THOUGHT.findall(text)]
+    turns.append(Turn(speaker=speaker, text=_THOUGHT.sub("", text).strip()))
+    return tuple(turn for turn in turns if turn.text)
 
 
 def _settled(first: int, exchanges: int) -> int:

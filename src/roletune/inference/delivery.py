@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
 
 from rich.console import Console
 from rich.text import Text
@@ -12,8 +12,7 @@ from rich.text import Text
 from roletune.inference.conversation import printable
 from roletune.inference.interrupt import until_interrupted
 from roletune.inference.wrapping import LiveWrap
-from roletune.llm.model import ChatModel
-from roletune.llm.request import ChatReply, ChatRequest
+from roletune.llm.request import ChatReply
 
 _WIDEST = 100  # columns: longer lines are hard to read
 _ENDLESS = 1_000_000_000  # columns of a pipe
@@ -23,7 +22,7 @@ _ENDLESS = 1_000_000_000  # columns of a pipe
 class Pace:
     """How fast a reply came: seconds to its first piece and to its end, tokens of it and of its prompt.
 
-    Where the endpoint does not count, and for a reply that was stopped, `tokens` are pieces and `prompt_tokens` is 0.
+    Where nobody counted them (`counted`), and for a reply that was stopped, `tokens` are pieces and `prompt_tokens` 0.
     """
 
     first: float
@@ -40,24 +39,35 @@ class Pace:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A reply as far as it came; `stopped` by Ctrl-C, or `cut` at max_tokens."""
+    """A reply as far as it came; `stopped` by Ctrl-C."""
 
     text: str
     pace: Pace
     stopped: bool = False
-    cut: bool = False
+
+    def counted(self, reply: ChatReply | None) -> Pace:
+        """Its pace, in tokens as the model counted them."""
+        if self.stopped or reply is None:
+            return self.pace
+        tokens = reply.completion_tokens or self.pace.tokens
+        return replace(self.pace, tokens=tokens, prompt_tokens=reply.prompt_tokens)
 
 
 async def deliver(
-    model: ChatModel, request: ChatRequest, console: Console, name: str, clock: Callable[[], float] = time.perf_counter
+    pieces: AsyncIterator[str],
+    console: Console,
+    name: str,
+    clock: Callable[[], float] = time.perf_counter,
+    *,
+    labelled: bool = False,
 ) -> Delivery:
-    """Ask `model` and print its reply as it comes, under `name` on a terminal, the bare text into a pipe.
+    """Print a reply as it comes, under `name` on a terminal (`labelled`: in a pipe, too), else the bare text.
 
-    Raises what the model raises, with the cursor at the beginning of a line.
+    Raises what the pieces raise, with the cursor at the beginning of a line.
     """
-    stage = _Stage(console, name, clock)
+    stage = _Stage(console, name, clock, labelled=labelled)
     try:
-        finished = await until_interrupted(stage.perform(model, request))
+        finished = await until_interrupted(stage.perform(pieces))
     finally:
         stage.close()
     return stage.delivery(stopped=not finished)
@@ -68,8 +78,8 @@ class _Stage:
     console: Console
     name: str
     clock: Callable[[], float]
+    labelled: bool = False
     pieces: list[str] = field(default_factory=list)
-    reply: ChatReply | None = None
     first: float | None = None
 
     def __post_init__(self) -> None:
@@ -77,7 +87,7 @@ class _Stage:
         # On a terminal, something moves until the first piece is there.
         self.waiting = self.console.status(Text(self.name, "dim"), spinner="dots") if self._live else None
         label = Text.assemble((self.name, "bold cyan"), " › ")
-        self.label = label if self._live else Text()
+        self.label = label if self._live or self.labelled else Text()
         width = min(self.console.width, _WIDEST) if self._live else _ENDLESS
         self.wrap = LiveWrap(width, self.label.cell_len, indent=2 if self._live else 0)
 
@@ -85,10 +95,10 @@ class _Stage:
     def _live(self) -> bool:
         return self.console.is_terminal
 
-    async def perform(self, model: ChatModel, request: ChatRequest) -> None:
+    async def perform(self, pieces: AsyncIterator[str]) -> None:
         if self.waiting:
             self.waiting.start()
-        async for piece in model.stream(request, self._end):
+        async for piece in pieces:
             self._show(printable(piece))
 
     def _show(self, piece: str) -> None:
@@ -105,9 +115,6 @@ class _Stage:
             self.console.print(self.label, end="")
             self.label = Text()
         self.console.out(text, end="", highlight=False)
-
-    def _end(self, reply: ChatReply) -> None:
-        self.reply = reply
 
     def _stop_waiting(self) -> None:
         if self.waiting:
@@ -128,7 +135,4 @@ class _Stage:
     def delivery(self, *, stopped: bool) -> Delivery:
         seconds = self.clock() - self.started
         first = seconds if self.first is None else self.first
-        counted = self.reply.completion_tokens if self.reply else 0
-        prompt_tokens = self.reply.prompt_tokens if self.reply else 0
-        pace = Pace(first, seconds, counted or len(self.pieces), prompt_tokens)
-        return Delivery(self.text, pace, stopped, bool(self.reply and self.reply.finish_reason == "length"))
+        return Delivery(self.text, Pace(first, seconds, len(self.pieces)), stopped)

@@ -13,6 +13,27 @@ from roletune.llm.request import ChatRequest, chat_messages
 from roletune.records import Message
 from roletune.rendering.persona import Persona
 
+_MOST_STOPS = 4  # an endpoint may refuse more
+
+
+class KnowledgeSettings(BaseModel):
+    """What of the profile's passages is told with a message."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    passages: int = Field(default=0, ge=0, le=20, description="passages told with a message, those most like it")
+    tokens: int = Field(default=300, ge=0, description="room for them")
+
+
+class MemorySettings(BaseModel):
+    """What is remembered of the person, and recalled when the chat has outgrown the prompt."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = Field(default=True, description="notice what the person tells, and keep it")
+    tokens: int = Field(default=300, ge=0, description="room for memories, earlier turns and the summary together")
+    summaries: bool = Field(default=True, description="sum up what no longer fits, if models.writer is bound")
+
 
 class ChatSettings(BaseModel):
     """Sampling, room for the conversation, and how it opens."""
@@ -34,6 +55,10 @@ class ChatSettings(BaseModel):
     partner: str = Field(default="Guest", description="whom the character believes it is talking with")
     location: str = Field(default="", description="where the opening scene takes place")
     background: str = Field(default="", description="the situation of the opening scene")
+    thoughts: bool = Field(default=False, description="show what the character thinks and does not say")
+    knowledge: KnowledgeSettings = KnowledgeSettings()
+    memory: MemorySettings = MemorySettings()
+    lorebook_tokens: int = Field(default=400, ge=0, description="room for lorebook entries; a book may ask for less")
     autosave: bool = Field(default=True, description="keep every chat as a script in journal/chats")
 
     @field_validator("partner")
@@ -52,14 +77,14 @@ class ChatSettings(BaseModel):
         present = (persona.profile.name, self.partner)
         return Conversation(persona, chat_scene(self.location, self.background, present), self.partner)
 
-    def request(self, messages: Sequence[Message], partner: str, sample: int = 0) -> ChatRequest:
-        """`messages` with this sampling; the reply ends where the model begins to speak for the partner."""
+    def request(self, messages: Sequence[Message], partners: Sequence[str], sample: int = 0) -> ChatRequest:
+        """`messages` with this sampling; the reply ends where the model begins to speak for somebody else."""
         return ChatRequest(
             messages=chat_messages(messages),
             temperature=self.temperature,
             top_p=self.top_p,
             max_tokens=self.max_tokens,
-            stop=(f"\n{partner}:",),
+            stop=tuple(f"\n{partner}:" for partner in partners)[:_MOST_STOPS],
             sample=sample,
             extra=self.extra,
         )

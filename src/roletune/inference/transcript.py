@@ -7,11 +7,11 @@ quotation marks around the whole of it, which the script format does not keep.
 from __future__ import annotations
 
 import re
-from typing import get_args
+from typing import Protocol, get_args
 
 from roletune.errors import ProjectError, SourceError
 from roletune.inference.conversation import Conversation, chat_scene
-from roletune.records import Profile, SceneKind, Turn
+from roletune.records import Profile, Scene, SceneKind, Turn
 from roletune.rendering.persona import Persona
 from roletune.rendering.script import ParsedScene, parse_script, render_script
 from roletune.rendering.viewpoint import partners_of
@@ -19,7 +19,19 @@ from roletune.rendering.viewpoint import partners_of
 _LONGEST_NAME = 60  # characters of a file's name: three bytes each stay below what file systems take
 
 
-def render_conversation(conversation: Conversation) -> str:
+class Talk(Protocol):
+    """What a transcript is written of: a conversation between two, or a gathering of several."""
+
+    @property
+    def scene(self) -> Scene:
+        """Where it takes place."""
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """What was said and done."""
+
+
+def render_conversation(conversation: Talk) -> str:
     """The conversation as a script of one scene."""
     written = {turn.speaker: _written(turn.speaker) for turn in conversation.turns}
     turns = (turn.model_copy(update={"speaker": written[turn.speaker]}) for turn in conversation.turns)

@@ -6,6 +6,7 @@ a record this record, so the same input gives the same ids on every machine.
     base      the base of every record, its identity, and the words that records share.
     known     what is known: passages, the profile, who speaks, other roles.
     lived     what was lived: scenes, dialogues, where they come from, and what was not kept.
+    remembered  what a character remembers of a person it talks with.
     trained   what is trained on, and what that leaves.
     measured  what every evaluation measures: likelihoods, replies, style, rates with their intervals.
     suites    what the suites without a judge find: at the boundary, and in the voice.
@@ -64,6 +65,8 @@ from roletune.records.judged import (
 from roletune.records.known import (
     Fact,
     KnowledgeBoundary,
+    Lorebook,
+    LoreEntry,
     Passage,
     Profile,
     RoleCard,
@@ -92,6 +95,7 @@ from roletune.records.measured import (
     ShareDifference,
     StyleReport,
 )
+from roletune.records.remembered import Memory
 from roletune.records.reported import (
     DataStatistics,
     Evaluation,
@@ -164,7 +168,10 @@ __all__ = [
     "Likelihood",
     "LikelihoodReport",
     "LineLikelihood",
+    "LoreEntry",
+    "Lorebook",
     "LossPoint",
+    "Memory",
     "Message",
     "Origin",
     "PairOrigin",

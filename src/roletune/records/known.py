@@ -1,7 +1,8 @@
-"""What is known: passages, the profile, who speaks, other roles."""
+"""What is known: passages, the profile, its lorebook, who speaks, other roles."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import Field
@@ -64,6 +65,7 @@ class Profile(Record):
         return plain != "" and plain in {_plain(name) for name in (self.name, *self.aliases)}
 
 
+@lru_cache(maxsize=4096)  # asked of every turn of a chat, each time it is answered
 def _plain(name: str) -> str:
     return " ".join(name.replace(".", "").casefold().split())
 
@@ -98,3 +100,40 @@ class Speakers(Record):
 
     schema_version: Literal[1] = 1
     speakers: tuple[Speaker, ...] = ()
+
+
+class LoreEntry(Record):
+    """A piece of a character's world that is told when it is spoken of (character-card-spec V3)."""
+
+    id: str
+    title: str = Field(default="", description="what it is called, or the first word that calls it up")
+    text: str
+    keys: tuple[str, ...] = ()
+    secondary_keys: tuple[str, ...] = ()
+    logic: Literal["any", "all", "none", "not_all"] = Field(
+        default="any", description="of the secondary keys: how many must be spoken of beside a key"
+    )
+    exclude_keys: tuple[str, ...] = Field(default=(), description="words that keep it away")
+    regex: bool = Field(default=False, description="whether the keys are regular expressions")
+    case_sensitive: bool = False
+    constant: bool = Field(default=False, description="always told")
+    order: int = Field(default=0, description="lower is told earlier")
+    priority: int = Field(default=0, description="lower is left out first where the room does not suffice")
+    place: Literal["before", "after"] = Field(default="after", description="of the persona prompt")
+    depth: int | None = Field(default=None, description="told so many messages from the end, not with the persona")
+    scan_depth: int | None = Field(default=None, description="latest messages that are searched; None: as the book")
+    after_replies: int = Field(default=0, description="replies of the character before it can be told")
+    every_replies: int = Field(default=1, ge=1, description="told only with every so many of them")
+    keep: bool = Field(default=False, description="once it was called up, it stays")
+    once: bool = Field(default=False, description="once it was called up, it is not told again")
+    source: str = Field(default="", description="file it was read from")
+
+
+class Lorebook(Record):
+    """`build/lorebook.json`: the entries of all cards and lorebooks among the sources."""
+
+    schema_version: Literal[1] = 1
+    entries: tuple[LoreEntry, ...] = ()
+    scan_depth: int | None = None
+    token_budget: int | None = None
+    recursive: bool = Field(default=False, description="whether what an entry tells can call up another")

@@ -20,10 +20,12 @@ from roletune.sources.card_document import parse_json, parse_yaml, to_json
 from roletune.sources.card_model import Card, enveloped, newer
 from roletune.sources.card_script import MAX_NAME, Names, examples, expand, greeting
 from roletune.sources.kept import build
+from roletune.sources.lore import lore_of
 from roletune.sources.lorebook import is_lorebook, paragraphs_of, parse_lorebook
 from roletune.sources.reading import Paragraph, Reading
 
 MAX_TEXT = 4_000_000
+CHAR = "{{char}}"  # a lorebook of its own does not know whose it is
 _KEYWORDS = ("ccv3", "chara")
 _FIELDS = ("description", "personality", "scenario")
 
@@ -57,6 +59,7 @@ def read_card(data: bytes, name: str) -> Reading:
         date=_date(card.data.modification_date) or _date(card.data.creation_date),
         licence=_licence(card),
         facts=dict(_facts(card)),
+        **({"lore": lore_of(card.data.character_book, card.called)} if card.data.character_book else {}),
     )
 
 
@@ -198,4 +201,5 @@ def _read_lorebook(document: dict[str, Any], name: str) -> Reading:
     book = parse_lorebook(document, name)
     paragraphs, disabled = paragraphs_of(book)
     notice = f"{name}: {disabled} lorebook entries are switched off and left out."
-    return Reading(title=book.name, paragraphs=paragraphs, notices=(notice,) if disabled else ())
+    told = (notice,) if disabled else ()
+    return Reading(title=book.name, paragraphs=paragraphs, notices=told, lore=lore_of(book, CHAR))

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from roletune.records import Dialogue, Fact, Passage, PreferencePair, Profile, Rejection, Scene, Speaker
+from roletune.records import Dialogue, Fact, Lorebook, Passage, PreferencePair, Profile, Rejection, Scene, Speaker
 from roletune.rendering.persona import Persona
 from roletune.sources.attribution import Use
 from roletune.sources.cited import Cited, facts_of, passages_of
 from roletune.sources.dialogues import ReadDialogues, dialogues_of, unread_lines, unwanted_scenes
+from roletune.sources.lore import joined
 from roletune.sources.preferences import preferences_of
 from roletune.sources.reading import Reading
 from roletune.sources.speakers import count_speakers
@@ -51,6 +52,11 @@ def passages(materials: Iterable[Material]) -> tuple[list[Passage], list[Rejecti
 def facts(materials: Iterable[Material]) -> list[Fact]:
     """The fields of infoboxes and cards."""
     return [fact for material in materials if material.kind != "dialogues" for fact in _facts(material)]
+
+
+def lore(materials: Iterable[Material]) -> Lorebook:
+    """The lorebook entries of all sources, as one book."""
+    return joined((each.cited.name, each.reading.lore) for each in materials if each.kind != "dialogues")
 
 
 def dialogues(materials: Iterable[Material], profile: Profile, splits: SplitSettings) -> ReadDialogues:

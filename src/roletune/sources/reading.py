@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from roletune.records import Turn
+from roletune.records import Lorebook, Turn
 from roletune.rendering.script import ParsedScene, UnreadLine
 
 
@@ -50,6 +50,7 @@ class Reading:
     date: str = ""  # ISO 8601, of the revision
     licence: str = ""  # as the source itself states it
     facts: dict[str, str] = field(default_factory=dict)  # fields of an infobox or a card: name -> value
+    lore: Lorebook = field(default_factory=Lorebook)  # the same entries as paragraphs, with what calls them up
 
 
 # Bytes of the source and its name as records tell it -> what it holds. Raises SourceError with a cure.

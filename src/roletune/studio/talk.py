@@ -115,7 +115,7 @@ async def answer(troupe: Troupe, talk: Talk, strength: float) -> AsyncIterator[T
     async with troupe.on_stage(talk.who) as bench:
         settings, asked = bench.project.character.chat, talk.conversation.retry()
         messages = asked.request_messages(settings.context_tokens)
-        request = settings.request(messages, asked.partner, talk.asked)
+        request = settings.request(messages, asked.partners, talk.asked)
         ended: list[ChatReply] = []
         written = ""
         async for piece in bench.on_stage(strength).stream(request, ended.append):

@@ -6,19 +6,24 @@ Nothing is started before the first word is asked for, and one workbench is open
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from roletune.engine.progress import Progress, SilentProgress
 from roletune.engine.store import read_records
 from roletune.errors import ProjectError, RenderError
 from roletune.evaluation.likelihood import line_likelihoods
+from roletune.inference.actor import Actor, Backstage
 from roletune.inference.character import Character, LineScore
 from roletune.inference.conversation import Conversation
+from roletune.inference.recall.knowledge import Knowledge
+from roletune.inference.recall.memory_file import MemoryFile
+from roletune.inference.why import Row, rows_of
 from roletune.llm.model import ChatModel
 from roletune.llm.on_demand import OnDemandModel
 from roletune.project import Project
 from roletune.prompts import load_prompt
-from roletune.records import Example, Message, Profile, Provenance
+from roletune.records import Example, Lorebook, Message, Profile, Provenance
 from roletune.rendering.persona import Persona
 from roletune.workbench import Workbench, open_workbench
 
@@ -42,11 +47,13 @@ def load(
     settings = project.character.chat
     if partner:
         settings = settings.model_validate(settings.model_dump() | {"partner": partner})
-    stage = _Stage(project, strength, progress or SilentProgress())
+    stage = _Stage(project, progress or SilentProgress())
+    back = replace(read_backstage(project), can_warm=model is None, writer=stage.writer())
+    actor = Actor(lambda scale: model or stage.on_stage(scale), settings, back, strength=strength)
+    stage.actor = actor
     return Character(
         settings.begin(read_persona(project)),
-        model or OnDemandModel(f"{project.folder} {strength}", project.character.name, stage.model),
-        settings,
+        actor,
         notice=ai_notice(project.character.name),
         score=stage.score if model is None else None,
         close=stage.close,
@@ -67,6 +74,25 @@ def read_persona(project: Project) -> Persona:
     return Persona(profile, load_prompt("persona", project.character.language, project.prompts))
 
 
+def read_backstage(project: Project) -> Backstage:
+    """What the character can draw on in a chat: lorebook, passages, memory, training rows."""
+    chat, language = project.character.chat, project.character.language
+    path = project.build / "lorebook.json"
+    return Backstage(
+        recall=load_prompt("recall", language, project.prompts),
+        lorebook=Lorebook.model_validate_json(path.read_text("utf-8")) if path.is_file() else Lorebook(),
+        knowledge=Knowledge(read_persona(project).profile, chat.knowledge.passages, chat.knowledge.tokens),
+        memory=MemoryFile(project.journal / "memory.sqlite"),
+        summary=load_prompt("memory", language, project.prompts),
+        rows=lambda: _training_rows(project),
+    )
+
+
+def _training_rows(project: Project) -> list[Row]:
+    path = project.build / "dataset" / "train.jsonl"
+    return rows_of(read_records(path, Example)) if path.is_file() else []
+
+
 def ai_notice(name: str) -> str:
     """What everybody is told who talks with a character."""
     return f"{name} is an AI character: what it says is made up."
@@ -75,9 +101,9 @@ def ai_notice(name: str) -> str:
 class _Stage:
     """The workbench behind a character, opened when it is first needed."""
 
-    def __init__(self, project: Project, strength: float, progress: Progress) -> None:
+    def __init__(self, project: Project, progress: Progress) -> None:
+        self.actor: Actor | None = None
         self._project = project
-        self._strength = strength
         self._progress = progress
         self._open = AsyncExitStack()
         self._bench: Workbench | None = None
@@ -87,14 +113,30 @@ class _Stage:
             self._bench = await self._open.enter_async_context(open_workbench(self._project, self._progress))
         return self._bench
 
-    async def model(self) -> ChatModel:
-        return (await self.bench()).on_stage(self._strength)
+    def on_stage(self, strength: float) -> ChatModel:
+        """The base model with the adapter at this scale."""
+
+        async def open_model() -> ChatModel:
+            return (await self.bench()).on_stage(strength)
+
+        return OnDemandModel(f"{self._project.folder} {strength}", self._project.character.name, open_model)
+
+    def writer(self) -> ChatModel | None:
+        """The model bound to the writer's role, to sum up with; the embedded one is too small for that."""
+        if self._project.character.models.writer is None:
+            return None
+
+        async def open_model() -> ChatModel:
+            # Not remembered in the ledger: chats are kept in the chat's own files, where they can be forgotten.
+            return (await self.bench()).bound("writer")
+
+        return OnDemandModel(f"{self._project.folder} writer", "writer", open_model)
 
     async def score(self, conversation: Conversation, line: str) -> LineScore:
         bench = await self.bench()
         example = _example(conversation, line)
         loaded = await bench.loaded()
-        with loaded.at_strength(self._strength):
+        with loaded.at_strength(self.actor.strength if self.actor else 1.0):
             (found,) = line_likelihoods([example], loaded.renderer, loaded.model, device=loaded.device)
         return LineScore(-found.nll, found.tokens)
 
@@ -109,8 +151,7 @@ def _example(conversation: Conversation, line: str) -> Example:
     after = conversation.answer(line).messages
     if not line.strip() or len(after) == len(before):
         raise RenderError("There is no line to score: it is empty, or the character spoke last. Say something first.")
-    system = conversation.persona.message(conversation.scene, (conversation.partner,))
-    context = [Message(role=each.role, content=each.content) for each in (system, *before)]
+    context = [Message(role=each.role, content=each.content) for each in (conversation.system, *before)]
     return Example(
         id="score",
         messages=(*context, after[-1]),

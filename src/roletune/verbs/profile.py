@@ -52,6 +52,8 @@ async def make_profile(bench: Workbench) -> str:
     write_records(project.records("source_scenes"), read.scenes)
     write_records(project.records("preferences"), pairs)
     write_records(project.records("lint"), findings)
+    book = material.lore(materials)
+    write_json(project.build / "lorebook.json", book)
     write_json(project.build / "speakers.json", Speakers(speakers=material.speakers(materials, profile)))
     write_text(project.build / "ATTRIBUTION.md", render_attribution(profile.name, used))
     for finding in findings:
@@ -62,6 +64,7 @@ async def make_profile(bench: Workbench) -> str:
         "dialogues": len(kept),
         "scenes to be played": len(read.scenes),
         "preference pairs": len(pairs),
+        "lorebook entries": len(book.entries),
         "lint findings": len(findings),
     }
     always = ("passages", "dialogues", "lint findings")
@@ -223,6 +226,7 @@ STAGE = Stage(
         "preferences.jsonl",
         "lint.jsonl",
         "speakers.json",
+        "lorebook.json",
         "ATTRIBUTION.md",
         "dialogues.jsonl",
         "dialogues.rejected.jsonl",

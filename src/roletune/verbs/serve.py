@@ -68,6 +68,24 @@ async def local_stage(
     projects: Mapping[str, Project], settings: LocalEngine, progress: Progress
 ) -> AsyncIterator[tuple[Cast, Engine]]:
     """All characters on the embedded server: one copy of their base, one adapter each, its strength as asked."""
+    async with local_server(projects, settings, progress) as server:
+        access = server.chat_model(BASE)
+
+        def adapter(who: str, strength: float) -> Mapping[str, Any]:
+            return server.chat_model(BASE, {} if who == BASE else {who: strength}).extra
+
+        cast = Cast(_performers(projects, local=True), _common_base(projects).label, longest_reply=server.n_ctx)
+        yield cast, HttpEngine(server.base_url, access.api_key, adapter)
+
+
+@asynccontextmanager
+async def local_server(
+    projects: Mapping[str, Project], settings: LocalEngine, progress: Progress
+) -> AsyncIterator[LocalServer]:
+    """The embedded server with the common base of all characters and their adapters by name; it ends with the block.
+
+    Raises ModelError if they have no base in common, or one of them has no adapter that can be served.
+    """
     base = _common_base(projects)
     loras = [(name, _adapter(name, project)) for name, project in projects.items()]
     context = settings.context or max([LEAST_CONTEXT, *(_room(project) for project in projects.values())])
@@ -81,13 +99,7 @@ async def local_stage(
     )
     await server.start(progress)
     try:
-        access = server.chat_model(BASE)
-
-        def adapter(who: str, strength: float) -> Mapping[str, Any]:
-            return server.chat_model(BASE, {} if who == BASE else {who: strength}).extra
-
-        cast = Cast(_performers(projects, local=True), base.label, longest_reply=context)
-        yield cast, HttpEngine(server.base_url, access.api_key, adapter)
+        yield server
     finally:
         await server.stop()
 

@@ -15,8 +15,8 @@ from roletune.inference.conversation import printable
 from roletune.inference.serve.form import ChatForm, InMessage
 from roletune.inference.serve.names import BASE, ModelName, parse_name
 from roletune.inference.serve.refusal import Refusal
-from roletune.inference.serve.thoughts import without_thoughts
 from roletune.inference.settings import ChatSettings
+from roletune.inference.thoughts import without_thoughts
 from roletune.inference.transcript import speaker_name
 from roletune.records import Message, Turn
 from roletune.rendering.markup import harmless

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from roletune.inference.serve.engine import Chunk
-from roletune.inference.serve.thoughts import Hidden
+from roletune.inference.thoughts import Hidden
 from roletune.llm.wire import clean
 
 Usage = dict[str, int]

@@ -5,7 +5,7 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roletune.inference.serve.thoughts import Hidden, without_thoughts
+from roletune.inference.thoughts import Hidden, without_thoughts
 
 TEXT = st.lists(st.sampled_from(["<thought>", "</thought>", "<", "thought", ">", "<tho", "a", " ", "\n", "sir"]))
 
