@@ -16,6 +16,7 @@ Methods make more data before `dataset`, in this order, for those who name them 
     plots         passages                 -> dialogues about one question each
     rules         what was said to it      -> replies under a role and rules
     ditto         the character and others -> what the one can answer and the other can't
+    augmentation  authentic dialogues      -> what comes after them, or before
     pairs         lines, swipes, traps     -> replies that are preferred to others
 
 Suites are measured after `evaluate` by those who ask for them:
@@ -38,6 +39,7 @@ from roletune.engine.memory import MemoryWatch
 from roletune.engine.store import file_hash
 from roletune.records import fingerprint
 from roletune.verbs import (
+    augmentation,
     boundary,
     dataset,
     ditto,
@@ -64,7 +66,9 @@ STAGES: dict[str, Stage] = {
     verb.STAGE.name: verb.STAGE for verb in (profile, scenes, experiences, protective, dataset, train, evaluate, report)
 }
 
-METHODS: dict[str, Stage] = {verb.STAGE.name: verb.STAGE for verb in (instructions, traps, plots, rules, ditto, pairs)}
+METHODS: dict[str, Stage] = {
+    verb.STAGE.name: verb.STAGE for verb in (instructions, traps, plots, rules, ditto, augmentation, pairs)
+}
 
 SUITES: dict[str, Stage] = {suite.STAGE.name: suite.STAGE for suite in (boundary, interview, voice)}
 

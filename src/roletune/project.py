@@ -32,6 +32,7 @@ from roletune.sources.formats import AUTO
 from roletune.sources.settings import DIALOGUES, Source
 from roletune.sources.splits import SplitSettings
 from roletune.sources.text import read_text
+from roletune.synthesis.augmentation import AugmentationSettings
 from roletune.synthesis.ditto import DittoSettings
 from roletune.synthesis.experiences import ExperienceSettings
 from roletune.synthesis.instructions import InstructionSettings
@@ -48,7 +49,7 @@ SETTINGS_FILE = "character.yaml"
 DEFAULT_BASE = "smollm2-135m-instruct"  # comes in a package (models.weights)
 
 
-Method = Literal["instructions", "traps", "plots", "rules", "ditto", "pairs"]
+Method = Literal["instructions", "traps", "plots", "rules", "ditto", "augmentation", "pairs"]
 NOT_DIALOGUES: tuple[Method, ...] = ("pairs",)  # methods that make other records
 
 
@@ -107,6 +108,7 @@ class CharacterFile(Settings):
     plots: PlotSettings = PlotSettings()
     rules: RuleSettings = RuleSettings()
     ditto: DittoSettings = DittoSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
     pairs: PairSettings = PairSettings()
     dataset: DatasetSettings = DatasetSettings()
     train: TrainSettings = TrainSettings()

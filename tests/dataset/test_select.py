@@ -83,3 +83,14 @@ def test_a_clean_twin_of_a_question_stays_although_it_is_much_like_it():
     twin = dialogue("b", "Olaf: Is black tea best?", "Mira: Black tea is best.", purpose="boundary")
     assert len(select_dialogues([trap, twin], DatasetSettings())[0]) == 1
     assert len(select_dialogues([trap, twin.model_copy(update={"twin": "a"})], DatasetSettings())[0]) == 2
+
+
+def test_a_dialogue_whose_turns_another_one_tells_with_more_before_them_is_learnt_once():
+    plain = dialogue("a", origin="authentic")
+    told = plain.model_copy(update={"id": "b", "extends": "a", "shown": dialogue("c").turns})
+    after = dialogue("d", origin="generated").model_copy(update={"extends": "a", "shown": plain.turns})
+    kept, rejected = select_dialogues([plain, told, after], DatasetSettings())
+    assert [one.id for one in kept] == ["b", "d"]
+    assert [(row.reason, row.record["id"]) for row in rejected] == [("told with what comes before it", "a")]
+    only = DatasetSettings(origins=("generated",))
+    assert [one.id for one in select_dialogues([plain, told, after], only)[0]] == ["d"]

@@ -1,5 +1,5 @@
 from roletune.dataset.statistics import describe
-from roletune.records import Rejection, Turn
+from roletune.records import MethodYield, Rejection, Turn
 from roletune.rendering.template import Rendered
 
 from .made import PROFILE, dialogue
@@ -19,8 +19,12 @@ def test_a_case_counted_by_hand():
     ]
     bow = Turn(speaker="Olaf", text="bows very low", kind="action")
     dialogues[0] = dialogues[0].model_copy(update={"turns": (*dialogues[0].turns, bow)})
-    rendered = [Rendered([1] * 6, [True] * 2 + [False] * 4, []), Rendered([1] * 4, [True] * 3 + [False], [])]
-    assert describe(dialogues, 5, rendered, REJECTED, PROFILE).model_dump() == {
+    train = [
+        ("written", Rendered([1] * 6, [True] * 2 + [False] * 4, [])),
+        ("generated", Rendered([1] * 4, [True] * 3 + [False], [])),
+    ]
+    yields = {"scenes": MethodYield(kept=3, rejected=2)}
+    assert describe(dialogues, 5, train, REJECTED, PROFILE, yields).model_dump() == {
         "train_dialogues": 1,
         "validation_dialogues": 1,
         "test_dialogues": 1,
@@ -34,6 +38,12 @@ def test_a_case_counted_by_hand():
         "train_tokens": 10,
         "supervised_share": 0.5,
         "rejected": {"scenes: near-duplicate": 2, "dataset: not rendered": 1},
+        "mixture": {
+            "authentic": {"dialogues": 0, "supervised_tokens": 0, "dialogue_share": 0, "token_share": 0},
+            "written": {"dialogues": 1, "supervised_tokens": 2, "dialogue_share": 1, "token_share": 2 / 5},
+            "generated": {"dialogues": 0, "supervised_tokens": 3, "dialogue_share": 0, "token_share": 3 / 5},
+        },
+        "yields": {"scenes": {"kept": 3, "rejected": 2}},
     }
 
 

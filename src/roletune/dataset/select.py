@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from roletune.dataset.mixture import MixtureSettings
 from roletune.engine.duplicates import Duplicate, near_duplicates
 from roletune.errors import DatasetError
 from roletune.records import Dialogue, Origin, Purpose, Rejection, Split
@@ -25,6 +26,9 @@ class DatasetSettings(BaseModel):
     purposes: tuple[Purpose, ...] = Field(
         default=("lived", "protective", "boundary", "instruction"), description="what is used; for ablations"
     )
+    mixture: MixtureSettings | None = Field(
+        default=None, description="shares of the train dialogues by origin; as they come if it is left out"
+    )
 
 
 _FEW = 5  # so many protective dialogues that say what lived ones say are no accident
@@ -39,7 +43,8 @@ def select_dialogues(
     Raises DatasetError if half of the protective dialogues, or more, repeat lived ones.
     """
     wanted, left_out = _by_settings(dialogues, settings)
-    ordered = sorted(wanted, key=lambda dialogue: _ORDER[dialogue.split])
+    single, replaced = _told_once(wanted)
+    ordered = sorted(single, key=lambda dialogue: _ORDER[dialogue.split])
     pairs = near_duplicates([" ".join(turn.text for turn in d.turns) for d in ordered], settings.duplicate)
     _refuse_copies(ordered, pairs)
     repeated = {pair.later: pair.earlier for pair in pairs if not _meant(ordered[pair.earlier], ordered[pair.later])}
@@ -52,6 +57,10 @@ def select_dialogues(
             record=ordered[later].model_dump(mode="json"),
         )
         for later, earlier in repeated.items()
+    ]
+    rejected += [
+        Rejection(stage="dataset", reason="told with what comes before it", record=dialogue.model_dump(mode="json"))
+        for dialogue in replaced
     ]
     rejected += [
         Rejection(stage="dataset", reason="left out by the settings", record=dialogue.model_dump(mode="json"))
@@ -74,6 +83,13 @@ def _refuse_copies(dialogues: Sequence[Dialogue], pairs: Sequence[Duplicate]) ->
             "names. Write or generate protective dialogues of their own (roletune protective), or leave them out with "
             "dataset.purposes."
         )
+
+
+def _told_once(dialogues: Sequence[Dialogue]) -> tuple[list[Dialogue], list[Dialogue]]:
+    """The dialogues without those whose very turns another one tells with more before them, and these."""
+    turns = {dialogue.id: dialogue.turns for dialogue in dialogues}
+    again = {one.extends for one in dialogues if one.extends and one.turns == turns.get(one.extends)}
+    return [one for one in dialogues if one.id not in again], [one for one in dialogues if one.id in again]
 
 
 def _meant(earlier: Dialogue, later: Dialogue) -> bool:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from roletune.records import DataStatistics, Dialogue, Profile, Rejection
+from roletune.dataset.mixture import shares_of
+from roletune.records import DataStatistics, Dialogue, MethodYield, Origin, Profile, Rejection
 from roletune.rendering.template import Rendered
 
 
 def describe(
     dialogues: Sequence[Dialogue],
     examples: int,
-    rendered: Sequence[Rendered],
+    train: Sequence[tuple[Origin, Rendered]],
     rejections: Sequence[Rejection],
     profile: Profile,
+    yields: Mapping[str, MethodYield] | None = None,
 ) -> DataStatistics:
-    """Figures over all splits; tokens over `rendered`, which is the train split."""
+    """Figures over all splits; tokens and the mixture over `train`, the rendered examples of the train split."""
     splits = Counter(dialogue.split for dialogue in dialogues)
     turns = [turn for dialogue in dialogues for turn in dialogue.turns if turn.kind == "speech"]
     words = sum(len(turn.text.split()) for turn in turns)
-    tokens = sum(len(item.ids) for item in rendered)
+    tokens = sum(len(item.ids) for _, item in train)
+    supervised: Counter[Origin] = Counter()
+    for origin, item in train:
+        supervised[origin] += sum(item.mask)
     return DataStatistics(
         train_dialogues=splits["train"],
         validation_dialogues=splits["validation"],
@@ -33,8 +38,10 @@ def describe(
         turns_per_dialogue=len(turns) / max(1, len(dialogues)),
         words_per_turn=words / max(1, len(turns)),
         train_tokens=tokens,
-        supervised_share=sum(sum(item.mask) for item in rendered) / max(1, tokens),
+        supervised_share=supervised.total() / max(1, tokens),
         rejected=dict(Counter(f"{rejection.stage}: {rejection.reason}" for rejection in rejections).most_common()),
+        mixture=shares_of(Counter(one.origin for one in dialogues if one.split == "train"), supervised),
+        yields=dict(yields or {}),
     )
 
 

@@ -99,6 +99,8 @@ from roletune.records.remembered import Memory
 from roletune.records.reported import (
     DataStatistics,
     Evaluation,
+    MethodYield,
+    OriginShare,
     Report,
     Timings,
     TrainingReport,
@@ -173,7 +175,9 @@ __all__ = [
     "LossPoint",
     "Memory",
     "Message",
+    "MethodYield",
     "Origin",
+    "OriginShare",
     "PairOrigin",
     "PairVerdict",
     "PairedDifference",

@@ -63,6 +63,10 @@ class Dialogue(Record):
     system: str = Field(default="", description="what the model is told, where that is not the persona prompt")
     me: str = Field(default="", description="with `system`: whose lines are learnt, where that is not the character")
     shown: tuple[Turn, ...] = Field(default=(), description="told before the turns, without loss; first to go if long")
+    shown_origin: Origin | None = Field(
+        default=None, description="of `shown`, where that is not the origin of the turns"
+    )
+    extends: str = Field(default="", description="id of the dialogue that this one was made from by adding to it")
     notes: dict[str, str] = Field(default={}, description="what the method that made it noted, by name")
     split: Split
     provenance: Provenance

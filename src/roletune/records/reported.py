@@ -28,6 +28,22 @@ class Evaluation(Record):
         return (*CONTESTANTS, *(name for name in self.style.rates if name not in CONTESTANTS))
 
 
+class OriginShare(Record):
+    """How much of the train split has one origin; tokens are those with loss."""
+
+    dialogues: int
+    supervised_tokens: int
+    dialogue_share: float
+    token_share: float
+
+
+class MethodYield(Record):
+    """How much of what a stage was to make was kept."""
+
+    kept: int
+    rejected: int
+
+
 class DataStatistics(Record):
     """The seed's table: scenes, words, turns per scene, words per turn; and where the data comes from."""
 
@@ -44,6 +60,8 @@ class DataStatistics(Record):
     train_tokens: int
     supervised_share: float
     rejected: dict[str, int] = Field(description="reason -> number of records that were not kept")
+    mixture: dict[str, OriginShare] = Field(default={}, description="origin -> its share of the train split")
+    yields: dict[str, MethodYield] = Field(default={}, description="stage or method -> what it kept and did not")
 
 
 class TrainingReport(Record):

@@ -56,10 +56,11 @@ def compile_example(dialogue: Dialogue, persona: Persona, *, thoughts: bool = Fa
     if not own:
         return None
     turns = turns[: own[-1] + 1]
-    partners = partners_of(turns, profile)
-    shown = (message.model_copy(update={"loss": False}) for message in spoken(dialogue.shown, profile, partners))
+    before = perceived(dialogue.shown, profile)
+    partners = partners_of((*before, *turns), profile)
     told = Message(role="system", content=harmless(dialogue.system)) if dialogue.system else None
-    messages = (told or persona.message(dialogue.scene, partners), *shown, *spoken(turns, profile, partners))
+    shown, learnt = spoken(before, profile, partners), spoken(turns, profile, partners)
+    messages = (told or persona.message(dialogue.scene, partners), *_shown_before(shown, learnt))
     return Example(
         id=fingerprint(dialogue.id, [message.model_dump() for message in messages]),
         messages=messages,
@@ -69,6 +70,15 @@ def compile_example(dialogue: Dialogue, persona: Persona, *, thoughts: bool = Fa
         purpose=dialogue.purpose,
         provenance=dialogue.provenance,
     )
+
+
+def _shown_before(shown: Sequence[Message], learnt: Sequence[Message]) -> tuple[Message, ...]:
+    """Both in a row, the first without loss; where others speak on both sides of the seam, that is one message."""
+    context = [message.model_copy(update={"loss": False}) for message in shown]
+    if context and context[-1].role == learnt[0].role == "user":
+        joined = learnt[0].model_copy(update={"content": f"{context.pop().content}\n{learnt[0].content}"})
+        return (*context, joined, *learnt[1:])
+    return (*context, *learnt)
 
 
 class Exchange(NamedTuple):

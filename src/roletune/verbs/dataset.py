@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+
 from rich.text import Text
 
 from roletune.dataset.build import SPLITS, Built, build_examples, supervised_share
+from roletune.dataset.mixture import mix
 from roletune.dataset.preview import mask_preview
 from roletune.dataset.select import select_dialogues
 from roletune.dataset.statistics import describe
 from roletune.engine.store import file_hash, read_records, write_json, write_records
 from roletune.models.dequantise import trainable_folder
 from roletune.models.load import load_tokenizer
-from roletune.records import Example, Rejection, Split
+from roletune.records import DataStatistics, Dialogue, Example, MethodYield, Rejection, Split
 from roletune.rendering.template import Rendered, Renderer
 from roletune.verbs.stage import Stage
 from roletune.verbs.writing import read_dialogues_of
@@ -25,7 +30,8 @@ async def make_dataset(bench: Workbench) -> str:
     project, settings = bench.project, bench.project.character.dataset
     sources = (*DIALOGUE_STAGES, *project.character.dialogue_methods)
     every = [dialogue for stage in sources for dialogue in read_dialogues_of(bench, stage)]
-    selected, repeated = select_dialogues(every, settings)
+    chosen, repeated = select_dialogues(every, settings)
+    selected, beyond = mix(chosen, settings.mixture)
     renderer = open_renderer(bench)
     built = build_examples(
         selected, bench.persona, renderer, max_tokens=project.recipe.max_tokens, thoughts=settings.thoughts
@@ -33,17 +39,43 @@ async def make_dataset(bench: Workbench) -> str:
     kept = {split: _keep(bench, split, built) for split in SPLITS}
     train = [renderer.render(example.messages) for example in kept["train"]]
     share = supervised_share(train)
-    rejected = [*repeated, *built.rejections]
+    rejected = [*repeated, *beyond, *built.rejections]
     write_records(project.rejected("dataset"), rejected)
-    stages = ("scenes", *DIALOGUE_STAGES, *project.character.methods)
-    earlier = [row for stage in stages for row in read_records(project.rejected(stage), Rejection)]
-    lived = {example.dialogue for examples in kept.values() for example in examples}
-    used = [dialogue for dialogue in selected if dialogue.id in lived]
-    statistics = describe(used, sum(map(len, kept.values())), train, [*earlier, *rejected], bench.profile)
+    statistics = _statistics(bench, selected, kept, train, rejected)
     write_json(project.build / "dataset" / "statistics.json", statistics)
     bench.show(coloured_mask(train[0], renderer))
     counts = f"{statistics.train_dialogues} / {statistics.validation_dialogues} / {statistics.test_dialogues}"
     return f"{counts} dialogues (train / validation / test), {statistics.train_tokens:,} tokens, {share:.0%} with loss"
+
+
+def _statistics(
+    bench: Workbench,
+    selected: Sequence[Dialogue],
+    kept: Mapping[Split, Sequence[Example]],
+    train: Sequence[Rendered],
+    rejected: Sequence[Rejection],
+) -> DataStatistics:
+    """The figures of the dataset, and what the stages and methods before it kept and did not."""
+    project = bench.project
+    stages = ("scenes", *DIALOGUE_STAGES, *project.character.methods)
+    earlier = {stage: read_records(project.rejected(stage), Rejection) for stage in stages}
+    lived = {example.dialogue for examples in kept.values() for example in examples}
+    return describe(
+        [dialogue for dialogue in selected if dialogue.id in lived],
+        sum(map(len, kept.values())),
+        [(example.origin, rendered) for example, rendered in zip(kept["train"], train, strict=True)],
+        [*chain.from_iterable(earlier.values()), *rejected],
+        bench.profile,
+        {
+            stage: MethodYield(kept=_lines(project.records(stage)), rejected=len(earlier[stage]))
+            for stage in stages
+            if stage != "dialogues"  # what is read was not asked for
+        },
+    )
+
+
+def _lines(path: Path) -> int:
+    return sum(bool(line.strip()) for line in path.read_bytes().splitlines())
 
 
 def _of_methods(bench: Workbench) -> list[tuple[str, str]]:

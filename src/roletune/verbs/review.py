@@ -27,6 +27,7 @@ REVIEWED: dict[str, type[BaseModel]] = {
     "plots": Dialogue,
     "rules": Dialogue,
     "ditto": Dialogue,
+    "augmentation": Dialogue,
     "pairs": PreferencePair,
     "dataset/train": Example,
     "dataset/validation": Example,

@@ -74,7 +74,15 @@ def keep_good(
     bench: Workbench, stage: str, made: Sequence[Dialogue], failed: Sequence[Rejection], quality: QualitySettings
 ) -> str:
     """Filter what the writer made, keep and list; returns the sentence about it."""
-    profile = bench.profile
+    good, bad = part_good(stage, made, bench.profile, quality)
+    kept = bench.keep(stage, good, [*failed, *bad], Dialogue)
+    return f"{len(kept)} dialogues kept of {len(made) + len(failed)} written"
+
+
+def part_good(
+    stage: str, made: Sequence[Dialogue], profile: Profile, quality: QualitySettings
+) -> tuple[list[Dialogue], list[Rejection]]:
+    """What the quality filters let through, and the rest with their reasons."""
     reasons = [judge(dialogue, profile, quality) for dialogue in made]
     good = [dialogue for dialogue, reason in zip(made, reasons, strict=True) if not reason]
     bad = [
@@ -82,8 +90,7 @@ def keep_good(
         for dialogue, reason in zip(made, reasons, strict=True)
         if reason
     ]
-    kept = bench.keep(stage, good, [*failed, *bad], Dialogue)
-    return f"{len(kept)} dialogues kept of {len(made) + len(failed)} written"
+    return good, bad
 
 
 def train_dialogues(bench: Workbench) -> list[Dialogue]:
