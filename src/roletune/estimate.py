@@ -26,12 +26,14 @@ from roletune.llm.ledger import Ledger
 from roletune.llm.model import ChatModel
 from roletune.pipeline import make, steps
 from roletune.project import Endpoint, Project
-from roletune.records import Provenance, Scene
+from roletune.records import Dialogue, Provenance, Scene, Turn
+from roletune.synthesis.methods import dialogue_methods
 from roletune.synthesis.scenes import SceneSettings
 from roletune.workbench import Workbench
 
 ROLES = ("writer", "judge", "interviewer")
 _ASKED = {"pairs": "base"}  # who is asked by a stage, where that is not the writer
+_LINE = 20  # words of a planned line
 FIRST_OTHER = "dataset"  # from here on nothing is written, but trained and measured
 
 
@@ -89,6 +91,8 @@ async def estimate(
         counting = _counting(bench, models or {}, names)
         bench.models.update(counting)
         for name in names:
+            if name == "rating":
+                _planned_dialogues(bench, rows)
             await make(bench, name)
             asked = {model.identity: (model, model.take()) for model in counting.values()}
             rows += [_row(bench, name, model, taken) for model, taken in asked.values() if taken]
@@ -193,5 +197,28 @@ _FOLLOWING: dict[str, Callable[[Any], int]] = {
     "traps": lambda settings: 3,
     "ditto": lambda settings: settings.queries * (2 if settings.everybody else 1),
 }
+
+
+def _planned_dialogues(bench: Workbench, asked: Sequence[Estimate]) -> None:
+    """Stand-ins for the dialogues that the stages before would bring, one for every call, for a judge to rate."""
+    for row in asked:
+        if row.stage not in ("experiences", "protective", *dialogue_methods(bench.project.character.methods)):
+            continue
+        path = bench.project.records(row.stage)
+        words = " ".join(["word"] * _LINE)
+        turns = tuple(Turn(speaker=name, text=words) for name in ("Visitor", bench.project.character.name) * 4)
+        planned = [
+            Dialogue(
+                id=f"planned-{row.stage}-{number}",
+                scene=_planned_scene(number, row.stage, 2 * _LINE),
+                turns=(*turns, Turn(speaker="Visitor", text=f"{row.stage} {number}")),  # no two are asked alike
+                origin="generated",
+                split="train",
+                provenance=Provenance(source=f"planned:{row.stage}-{number}"),
+            )
+            for number in range(row.calls)
+        ]
+        write_records(path, [*read_records(path, Dialogue), *planned])
+
 
 _STAND_INS: dict[str, Callable[[Workbench, int], None]] = {"scenes": _planned_scenes}

@@ -17,6 +17,7 @@ Methods make more data before `dataset`, in this order, for those who name them 
     rules         what was said to it      -> replies under a role and rules
     ditto         the character and others -> what the one can answer and the other can't
     augmentation  authentic dialogues      -> what comes after them, or before
+    rating        generated dialogues      -> a judge's ratings; the dataset leaves out the lowest tier
     pairs         lines, swipes, traps     -> replies that are preferred to others
 
 Suites are measured after `evaluate` by those who ask for them:
@@ -51,6 +52,7 @@ from roletune.verbs import (
     plots,
     profile,
     protective,
+    rating,
     report,
     rules,
     scenes,
@@ -67,7 +69,7 @@ STAGES: dict[str, Stage] = {
 }
 
 METHODS: dict[str, Stage] = {
-    verb.STAGE.name: verb.STAGE for verb in (instructions, traps, plots, rules, ditto, augmentation, pairs)
+    verb.STAGE.name: verb.STAGE for verb in (instructions, traps, plots, rules, ditto, augmentation, rating, pairs)
 }
 
 SUITES: dict[str, Stage] = {suite.STAGE.name: suite.STAGE for suite in (boundary, interview, voice)}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from roletune.dataset.select import DatasetSettings
 from roletune.engine.mistakes import mistake_of
 from roletune.errors import ProjectError, SourceError, TrainingError
+from roletune.evaluation.judging.rating import RatingSettings
 from roletune.evaluation.judging.settings import InterviewSettings
 from roletune.evaluation.questions import read_questions
 from roletune.evaluation.settings import EvaluateSettings
@@ -36,6 +37,7 @@ from roletune.synthesis.augmentation import AugmentationSettings
 from roletune.synthesis.ditto import DittoSettings
 from roletune.synthesis.experiences import ExperienceSettings
 from roletune.synthesis.instructions import InstructionSettings
+from roletune.synthesis.methods import Method
 from roletune.synthesis.pairs import PairSettings
 from roletune.synthesis.plots import PlotSettings
 from roletune.synthesis.profile_fields import ProfileFieldSettings
@@ -47,10 +49,6 @@ from roletune.training.recipe import Recipe, check_recipe, load_recipe
 
 SETTINGS_FILE = "character.yaml"
 DEFAULT_BASE = "smollm2-135m-instruct"  # comes in a package (models.weights)
-
-
-Method = Literal["instructions", "traps", "plots", "rules", "ditto", "augmentation", "pairs"]
-NOT_DIALOGUES: tuple[Method, ...] = ("pairs",)  # methods that make other records
 
 
 class Settings(BaseModel):
@@ -109,17 +107,13 @@ class CharacterFile(Settings):
     rules: RuleSettings = RuleSettings()
     ditto: DittoSettings = DittoSettings()
     augmentation: AugmentationSettings = AugmentationSettings()
+    rating: RatingSettings = RatingSettings()
     pairs: PairSettings = PairSettings()
     dataset: DatasetSettings = DatasetSettings()
     train: TrainSettings = TrainSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     interview: InterviewSettings = InterviewSettings()
     chat: ChatSettings = ChatSettings()
-
-    @property
-    def dialogue_methods(self) -> tuple[Method, ...]:
-        """The methods of `methods:` whose records are dialogues."""
-        return tuple(method for method in self.methods if method not in NOT_DIALOGUES)
 
 
 @dataclass(frozen=True)
@@ -139,8 +133,7 @@ class Project:
         path = folder / SETTINGS_FILE
         if not path.is_file():
             raise ProjectError(f"{path} does not exist. Make a character with: roletune new {folder}")
-        values = _read(path)
-        character, mistakes = _validated(values)
+        character, mistakes = _validated(_read(path))
         wrong = {_block(mistake) for mistake in mistakes}
         project = cls(folder, character)
         if complete:
@@ -271,9 +264,8 @@ def _package_folder(package: str) -> Path | None:
 
 
 def _read(path: Path) -> dict[Any, Any]:
-    text = read_text(path)
     try:
-        values = yaml.safe_load(text)
+        values = yaml.safe_load(read_text(path))
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none
         raise ProjectError(f"{path} is not valid YAML: {_where(error)}") from error
     if not isinstance(values, dict):

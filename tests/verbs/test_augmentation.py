@@ -12,7 +12,12 @@ from roletune.project import Project
 from roletune.records import DataStatistics, Dialogue, Example, Rejection
 from roletune.verbs.trace import trace_row
 
-SMALL = {"scenes": {"count": 0}, "protective": {"count": 0}, "methods": ["augmentation"]}
+SMALL = {
+    "scenes": {"count": 0},
+    "protective": {"count": 0},
+    "methods": ["augmentation"],
+    "augmentation": {"retries": 0},
+}
 SOURCES = [{"path": "dialogues", "kind": "dialogues", "origin": "authentic"}]
 
 

@@ -8,8 +8,8 @@ from tests.character import make_character, scripted_writer, workbench, write_li
 from roletune import pipeline
 from roletune.engine.store import read_records
 from roletune.errors import ProjectError
-from roletune.project import Method
 from roletune.records import Dialogue, Example, PreferencePair, Rejection
+from roletune.synthesis.methods import Method
 
 
 def asked_for_instructions(request):

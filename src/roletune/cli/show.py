@@ -28,6 +28,7 @@ from roletune.records import (
     Example,
     PreferencePair,
     Profile,
+    Rating,
     Report,
     Scene,
 )
@@ -96,6 +97,14 @@ def _pairs(project: Project, console: Console, number: int) -> None:
     console.print(Text(f"{len(pairs)} pairs, from {project.records('pairs')}; not kept: pairs.rejected.jsonl", "dim"))
 
 
+def _ratings(project: Project, console: Console, number: int) -> None:
+    ratings = read_records(project.records("rating"), Rating)
+    table = Table("dialogue", "made by", "rating", "tier", "why", title="The lowest ratings")
+    for one in sorted(ratings, key=lambda one: one.score or 0)[:number]:
+        table.add_row(one.dialogue, one.stage, str(one.score or ""), one.tier, Text(one.reason))
+    console.print(table)
+
+
 def _dataset(project: Project, console: Console, number: int) -> None:
     async def coloured(bench: Workbench) -> None:
         renderer = open_renderer(bench)
@@ -155,6 +164,7 @@ _FILES: dict[str, tuple[str, type[BaseModel]]] = {
     "evaluate": ("evaluation.json", Evaluation),
     "report": ("report/report.json", Report),
     **{method: (f"{method}.jsonl", Dialogue) for method in METHODS},
+    "rating": ("rating.jsonl", Rating),
     "pairs": ("pairs.jsonl", PreferencePair),
 }
 
@@ -168,5 +178,6 @@ _SHOW: dict[str, Callable[[Project, Console, int], None]] = {
     "evaluate": _evaluate,
     "report": _report,
     **{method: _dialogues(method) for method in METHODS},
+    "rating": _ratings,
     "pairs": _pairs,
 }

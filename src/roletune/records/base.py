@@ -16,6 +16,7 @@ SceneKind = Literal["chat", "debate", "discussion", "speech"]
 TurnKind = Literal["speech", "thought", "action"]
 Role = Literal["system", "user", "assistant"]
 PairOrigin = Literal["character_vs_base", "factual_vs_counterfactual", "swipes", "votes"]
+RatingTier = Literal["keep", "review", "reject", "unrated"]
 Subject = Literal["fictional", "historical", "living"]
 
 

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from roletune.records.base import Contestant, Record
-from roletune.records.lived import Scene, Turn
+from roletune.records.base import Contestant, RatingTier, Record
+from roletune.records.lived import Provenance, Scene, Turn
 from roletune.records.measured import Rate
 
 Dimension = Literal["memorisation", "values", "personality", "hallucination", "stability"]
@@ -226,6 +226,20 @@ class Interviews(Record):
     prompts: dict[str, str] = Field(description="hash of each prompt that was used")
     items: tuple[InterviewItem, ...]
     pairs: tuple[PairVerdict, ...] = ()
+
+
+class Rating(Record):
+    """A judge's rating of a generated dialogue, 1 to 5; None is unrated, and `reason` says why."""
+
+    schema_version: Literal[1] = 1
+    id: str
+    dialogue: str = Field(description="id of the dialogue")
+    stage: str = Field(description="the stage or method that made it")
+    score: int | None
+    tier: RatingTier
+    reason: str = ""
+    raw: tuple[str, ...] = Field(default=(), description="every answer of the judge")
+    provenance: Provenance = Field(description="of the rating")
 
 
 class Vote(Record):

@@ -18,6 +18,8 @@ from roletune.models.dequantise import trainable_folder
 from roletune.models.load import load_tokenizer
 from roletune.records import DataStatistics, Dialogue, Example, MethodYield, Rejection, Split
 from roletune.rendering.template import Rendered, Renderer
+from roletune.synthesis.methods import dialogue_methods
+from roletune.verbs.rating import without_rejected
 from roletune.verbs.stage import Stage
 from roletune.verbs.writing import read_dialogues_of
 from roletune.workbench import Workbench
@@ -28,9 +30,10 @@ DIALOGUE_STAGES = ("dialogues", "experiences", "protective")
 async def make_dataset(bench: Workbench) -> str:
     """Raises DatasetError if no token, or every token, would carry loss."""
     project, settings = bench.project, bench.project.character.dataset
-    sources = (*DIALOGUE_STAGES, *project.character.dialogue_methods)
+    sources = (*DIALOGUE_STAGES, *dialogue_methods(project.character.methods))
     every = [dialogue for stage in sources for dialogue in read_dialogues_of(bench, stage)]
-    chosen, repeated = select_dialogues(every, settings)
+    rated, refused = without_rejected(bench, every)
+    chosen, repeated = select_dialogues(rated, settings)
     selected, beyond = mix(chosen, settings.mixture)
     renderer = open_renderer(bench)
     built = build_examples(
@@ -39,7 +42,7 @@ async def make_dataset(bench: Workbench) -> str:
     kept = {split: _keep(bench, split, built) for split in SPLITS}
     train = [renderer.render(example.messages) for example in kept["train"]]
     share = supervised_share(train)
-    rejected = [*repeated, *beyond, *built.rejections]
+    rejected = [*refused, *repeated, *beyond, *built.rejections]
     write_records(project.rejected("dataset"), rejected)
     statistics = _statistics(bench, selected, kept, train, rejected)
     write_json(project.build / "dataset" / "statistics.json", statistics)
