@@ -19,6 +19,8 @@ from roletune.records import (
     LineLikelihood,
     LossPoint,
     Message,
+    MethodYield,
+    OriginShare,
     Provenance,
     Reply,
     Timings,
@@ -170,6 +172,11 @@ DATA = DataStatistics(
     words_per_turn=16.1,
     train_tokens=62_900,
     supervised_share=0.41,
+    mixture={
+        "written": OriginShare(dialogues=78, supervised_tokens=24_000, dialogue_share=0.93, token_share=0.96),
+        "generated": OriginShare(dialogues=6, supervised_tokens=1_000, dialogue_share=0.07, token_share=0.04),
+    },
+    yields={"protective": MethodYield(kept=6, rejected=34)},
     rejected={"repeats itself": 9, "no line of JARVIS": 4, "copies its example": 3, "too short": 1},
 )
 

@@ -12,7 +12,7 @@ from roletune.errors import ProjectError
 from roletune.estimate import estimate
 from roletune.llm.scripted import ScriptedModel
 from roletune.project import Project
-from roletune.records import Dialogue, Example, Rating, Rejection
+from roletune.records import Dialogue, DialogueRating, Example, Rejection
 from roletune.verbs.trace import trace_row
 
 SMALL = {"scenes": {"count": 0}, "protective": {"count": 4, "twins": False}, "methods": ["rating"]}
@@ -39,7 +39,7 @@ def stored(folder, name, kind=Dialogue):
 def test_the_lowest_tier_is_left_out_and_what_is_unrated_stays(tmp_path):
     folder = make_character(tmp_path / "mira", rating={"attempts": 1}, **SMALL)
     make(folder, "dataset", judge(5, 3, 2, None))
-    ratings = stored(folder, "rating", Rating)
+    ratings = stored(folder, "rating", DialogueRating)
     assert [(one.score, one.tier) for one in ratings] == [
         (5, "keep"),
         (3, "review"),
@@ -62,7 +62,7 @@ def test_an_answer_that_cannot_be_read_is_asked_for_again_and_leads_back_to_its_
     folder = make_character(tmp_path / "mira", **(SMALL | {"protective": {"count": 1, "twins": False}}))
     make(folder, "protective")
     make(folder, "rating", judge(None, 4))
-    (rating,) = stored(folder, "rating", Rating)
+    (rating,) = stored(folder, "rating", DialogueRating)
     assert (rating.score, rating.tier, len(rating.raw)) == (4, "keep", 2)
 
     async def session():

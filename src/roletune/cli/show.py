@@ -24,11 +24,11 @@ from roletune.records import (
     Adapter,
     DataStatistics,
     Dialogue,
+    DialogueRating,
     Evaluation,
     Example,
     PreferencePair,
     Profile,
-    Rating,
     Report,
     Scene,
 )
@@ -98,7 +98,7 @@ def _pairs(project: Project, console: Console, number: int) -> None:
 
 
 def _ratings(project: Project, console: Console, number: int) -> None:
-    ratings = read_records(project.records("rating"), Rating)
+    ratings = read_records(project.records("rating"), DialogueRating)
     table = Table("dialogue", "made by", "rating", "tier", "why", title="The lowest ratings")
     for one in sorted(ratings, key=lambda one: one.score or 0)[:number]:
         table.add_row(one.dialogue, one.stage, str(one.score or ""), one.tier, Text(one.reason))
@@ -164,7 +164,7 @@ _FILES: dict[str, tuple[str, type[BaseModel]]] = {
     "evaluate": ("evaluation.json", Evaluation),
     "report": ("report/report.json", Report),
     **{method: (f"{method}.jsonl", Dialogue) for method in METHODS},
-    "rating": ("rating.jsonl", Rating),
+    "rating": ("rating.jsonl", DialogueRating),
     "pairs": ("pairs.jsonl", PreferencePair),
 }
 

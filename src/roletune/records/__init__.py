@@ -43,6 +43,7 @@ from roletune.records.compared import (
 from roletune.records.judged import (
     Agreement,
     CalibrationReport,
+    DialogueRating,
     Dimension,
     Duel,
     Flaw,
@@ -144,6 +145,7 @@ __all__ = [
     "CopyReport",
     "DataStatistics",
     "Dialogue",
+    "DialogueRating",
     "Difference",
     "Dimension",
     "Duel",

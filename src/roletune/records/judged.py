@@ -228,7 +228,7 @@ class Interviews(Record):
     pairs: tuple[PairVerdict, ...] = ()
 
 
-class Rating(Record):
+class DialogueRating(Record):
     """A judge's rating of a generated dialogue, 1 to 5; None is unrated, and `reason` says why."""
 
     schema_version: Literal[1] = 1

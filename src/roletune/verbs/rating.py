@@ -7,7 +7,7 @@ from collections import Counter
 from roletune.engine.store import file_hash, read_records
 from roletune.errors import ProjectError
 from roletune.evaluation.judging.rating import Rated, rate
-from roletune.records import Dialogue, Rating, Rejection
+from roletune.records import Dialogue, DialogueRating, Rejection
 from roletune.synthesis.methods import dialogue_methods
 from roletune.verbs.judges import HOW_TO_BIND, judges
 from roletune.verbs.stage import Stage
@@ -42,7 +42,7 @@ async def make_ratings(bench: Workbench) -> str:
         ),
         role="judge",
     )
-    kept = bench.keep(NAME, made, failed, Rating)
+    kept = bench.keep(NAME, made, failed, DialogueRating)
     tiers = Counter(rating.tier for rating in kept)
     told = ", ".join(f"{tiers[tier]} {tier}" for tier in ("keep", "review", "reject", "unrated"))
     return f"{len(kept)} of {len(made) + len(failed)} dialogues: {told}"
@@ -52,7 +52,7 @@ def without_rejected(bench: Workbench, dialogues: list[Dialogue]) -> tuple[list[
     """The dialogues, if `methods:` names the rating without those that it puts into the tier `reject`, and these."""
     if NAME not in bench.project.character.methods:
         return dialogues, []
-    ratings = read_records(bench.project.records(NAME), Rating)
+    ratings = read_records(bench.project.records(NAME), DialogueRating)
     low = {rating.dialogue: rating for rating in ratings if rating.tier == "reject"}
     rejected = [
         Rejection(

@@ -16,7 +16,7 @@ from roletune.evaluation.judging.fence import fence
 from roletune.llm.model import ChatModel
 from roletune.llm.request import ChatReply, ChatRequest, chat_messages
 from roletune.prompts import Prompt
-from roletune.records import Dialogue, Passage, Profile, Provenance, Rating, RatingTier, fingerprint
+from roletune.records import Dialogue, DialogueRating, Passage, Profile, Provenance, RatingTier, fingerprint
 from roletune.rendering.script import render_turn
 
 LOWEST, HIGHEST = 1, 5
@@ -69,7 +69,7 @@ async def rate(
     prompt: Prompt,
     rubric: Prompt,
     settings: RatingSettings,
-) -> Rating:
+) -> DialogueRating:
     """Ask until the answer can be read, or the attempts are used up."""
     dialogue = rated.dialogue
     script = "\n".join(render_turn(turn) for turn in dialogue.turns)
@@ -99,7 +99,7 @@ async def rate(
 
     answer = await ask_judge(judge, Ask(request, read), settings.attempts)
     steps, score = answer.value or ((answer.reason,), None)
-    return Rating(
+    return DialogueRating(
         id=fingerprint(dialogue.id, "rating", judge.identity),
         dialogue=dialogue.id,
         stage=rated.stage,
