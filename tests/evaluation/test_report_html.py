@@ -124,7 +124,7 @@ def test_plots_tables_and_marks_say_what_they_are(page, html):
     assert len(drawn) == 5  # the ratio, and two plots for a wide page and for a phone
     assert all(attributes["aria-label"] for attributes in drawn)
     assert all("aria-hidden" in a for a in page.all("svg") if a.get("role") != "img")
-    assert len(page.all("table")) == len(page.all("caption")) == 2
+    assert len(page.all("table")) == len(page.all("caption")) == 4
     assert all(a.get("scope") in ("col", "row") for a in page.all("th"))
     assert all(a["title"] for a in page.all("mark")[1:])  # the first explains the marking
 

@@ -28,7 +28,8 @@ def writes_on(request):
     number = sum(map(ord, asked))
     if number % 3 == 0:
         return "I can't."
-    return f"Olaf: What of cask{number}?\nMira: Roll{number} it to the cellar, and mind rung nine."
+    cargo = " and ".join(f"cask {kind}{number}" for kind in "abcdefgh")  # no two extensions are alike
+    return f"Olaf: What of {cargo}?\nMira: Roll {cargo} to the cellar, and mind rung nine."
 
 
 def make(folder, until):
