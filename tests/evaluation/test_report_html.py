@@ -209,5 +209,8 @@ def test_the_best_and_the_worst_reply_stand_first_unless_they_are_alike():
 
 def test_the_mixture_and_what_each_stage_kept_are_told_in_figures():
     page = render_html(invented.report())
-    assert "<tr><td>generated</td><td>6 (7\u202f%)</td>" in page or "<tr><td>generated</td><td>6 (7 %)</td>" in page
-    assert "<tr><td>protective</td><td>6</td><td>34</td></tr>" in page
+    assert (
+        '<tr><th scope="row">generated</th><td>6 (7\u202f%)</td>' in page
+        or '<tr><th scope="row">generated</th><td>6 (7 %)</td>' in page
+    )
+    assert '<tr><th scope="row">protective</th><td>6</td><td>34</td></tr>' in page
