@@ -262,6 +262,8 @@ def test_a_phone_scrolls_in_one_direction_only(browser, studio):
                 page.locator(".overflow-dropdown").get_by_role("button", name=name).click()
             page.wait_for_timeout(150)
             assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+            places = [one.bounding_box() for one in page.get_by_role("button").filter(visible=True).all()]
+            assert all(place["x"] >= 0 and place["x"] + place["width"] <= 390 for place in places if place), name
 
 
 def test_every_field_and_button_has_a_name(page):
