@@ -45,6 +45,7 @@ from roletune.synthesis.protective import ProtectiveSettings
 from roletune.synthesis.rules import RuleSettings
 from roletune.synthesis.scenes import SceneSettings
 from roletune.synthesis.traps import TrapSettings
+from roletune.training.preference_data import PreferSettings
 from roletune.training.recipe import Recipe, check_recipe, load_recipe
 
 SETTINGS_FILE = "character.yaml"
@@ -111,6 +112,7 @@ class CharacterFile(Settings):
     pairs: PairSettings = PairSettings()
     dataset: DatasetSettings = DatasetSettings()
     train: TrainSettings = TrainSettings()
+    prefer: PreferSettings = PreferSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
     interview: InterviewSettings = InterviewSettings()
     chat: ChatSettings = ChatSettings()

@@ -27,7 +27,18 @@ DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
 EVERY_PAGE = [*PAGES, ROOT / "README.md"]
 # Blocks of character.yaml with a page of their own; everything else is in project.md.
-BLOCK_PAGES = {"scenes", "experiences", "protective", "dataset", "train", "evaluate", "interview", "chat", *METHODS}
+BLOCK_PAGES = {
+    "scenes",
+    "experiences",
+    "protective",
+    "dataset",
+    "train",
+    "prefer",
+    "evaluate",
+    "interview",
+    "chat",
+    *METHODS,
+}
 STAGES = {"profile", "scenes", "experiences", "protective", "dataset", "train", "evaluate", "report"}
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)

@@ -1,89 +1,119 @@
-"""`roletune export`: the adapter, to take away."""
+"""`roletune export`: the adapter, to take away; merged weights, the hub, data for other trainers."""
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast, get_args
 
 import typer
 
-from roletune.cli.session import AsJson, Character, print_json
-from roletune.engine.store import file_hash, read_records
-from roletune.errors import ProjectError, ResourceError
+from roletune.cli.session import AsJson, Character, print_json, run_session
+from roletune.engine.store import read_records
 from roletune.models.dequantise import trainable_folder
-from roletune.models.gguf_base import servable_gguf
-from roletune.models.weights import resolve
+from roletune.models.gguf_base import GgufType, servable_gguf
 from roletune.project import Project
-from roletune.records import Adapter, Profile
+from roletune.records import Profile
+from roletune.verbs.export import MERGED, Trainer, copy_adapter, push, write_for, write_merged, write_merged_gguf
+from roletune.workbench import Workbench
 
-FILES = ("adapter_model.safetensors", "adapter_config.json", "adapter.json", "README.md", "adapter.gguf")
+NO_KINDS: list[str] = []
+KINDS, TRAINERS = get_args(GgufType), get_args(Trainer)
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command(epilog="roletune export examples/jarvis --to ~/jarvis-adapter")(export)
+    app.command(
+        epilog="roletune export examples/jarvis --to ~/jarvis-adapter\n\n"
+        "roletune export examples/jarvis --merged --gguf q8_0\n\n"
+        "roletune export examples/jarvis --push me/jarvis\n\n"
+        "roletune export examples/jarvis --for axolotl"
+    )(export)
 
 
 def export(
     character: Character = Path(),
     to: Annotated[Path | None, typer.Option("--to", help="Folder to write; default: build/export.")] = None,
+    merged: Annotated[bool, typer.Option("--merged", help="Also the base with the adapter added into it.")] = False,
+    gguf: Annotated[
+        list[str], typer.Option("--gguf", help=f"Also the merged model as GGUF, may be repeated: {', '.join(KINDS)}.")
+    ] = NO_KINDS,
+    hub: Annotated[
+        str, typer.Option("--push", help="Upload it to this repository of the Hugging Face hub, with --merged that.")
+    ] = "",
+    public: Annotated[bool, typer.Option("--public", help="Let everybody see a repository that --push makes.")] = False,
+    trainer: Annotated[
+        str, typer.Option("--for", help=f"Data and recipe for another trainer instead: {', '.join(TRAINERS)}.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Copy the adapter (PEFT and GGUF) with its card and the report in Markdown, and print how to use it."""
-    project = Project.open(character)
-    adapter = project.build / "adapter"
-    if not (adapter / "adapter_model.safetensors").is_file():
-        raise ProjectError(f"{project.character.name} was not trained yet. Run: roletune run {character}")
-    folder = to or project.build / "export"
-    copied = {}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in FILES:
-            if (adapter / name).is_file():
-                copied[name] = _copy(adapter / name, folder / name)
-            else:
-                (folder / name).unlink(missing_ok=True)  # of an earlier adapter, which does not go with this one
-        for beside in (project.build / "report" / "report.md", project.build / "ATTRIBUTION.md"):
-            if beside.is_file():
-                copied[beside.name] = _copy(beside, folder / beside.name)
-    except OSError as error:
-        raise ResourceError(
-            f"{folder} can't be written: {error.strerror or error}. Free disk space or choose --to."
-        ) from error
-    licence, commercial = _licence(project)
+    if unknown := [kind for kind in gguf if kind not in KINDS]:
+        raise typer.BadParameter(f"there is no {unknown[0]!r}; there are {', '.join(KINDS)}", param_hint="--gguf")
+    if trainer not in ("", *TRAINERS):
+        raise typer.BadParameter(f"there is no {trainer!r}; there are {', '.join(TRAINERS)}", param_hint="--for")
+
+    async def work(bench: Workbench) -> dict[str, Any]:
+        if trainer:
+            return write_for(bench, cast(Trainer, trainer), to or bench.project.build / "export" / trainer)
+        folder = to or bench.project.build / "export"
+        hashes = copy_adapter(bench, folder)
+        if merged or gguf:
+            hashes |= write_merged(bench, folder)
+        hashes |= write_merged_gguf(bench, folder, cast(list[GgufType], gguf))
+        told: dict[str, Any] = {"folder": str(folder), "sha256": hashes, **_licence(bench.project)}
+        if hub:
+            told["url"] = push(bench, folder / MERGED if merged else folder, hub, private=not public)
+        if not as_json:
+            told["lines"] = _how_to_use(bench, folder, told)
+        return told
+
+    told = run_session(character, work, as_json=as_json)
+    for line in told.pop("lines", _exchanged(told, trainer) if trainer and not as_json else []):
+        typer.echo(line)
     if as_json:
-        print_json({"folder": str(folder), "sha256": copied, "licence": licence, "commercial_use": commercial})
-        return
-    typer.echo(f"Wrote {', '.join(copied)} to {folder}")
-    if licence:
-        typer.echo(f"Licence of the sources: {licence} (see ATTRIBUTION.md)")
-    if not commercial:
-        typer.echo("Commercial use is not allowed, or not known to be.")
-    record = Adapter.model_validate_json((adapter / "adapter.json").read_text("utf-8"))
-    name, rank = project.folder.resolve().name, record.recipe["rank"]
-    weights = resolve(project.base)
-    if "adapter.gguf" in copied:
+        print_json(told)
+
+
+def _exchanged(told: dict[str, Any], trainer: str) -> list[str]:
+    folder, rows = told["folder"], told["rows"]
+    calls = {
+        "llamafactory": "llamafactory-cli train llamafactory.yaml",
+        "axolotl": "axolotl train axolotl.yaml",
+        "trl": "trl sft --config trl.yaml",
+    }
+    left_out = f", {told['left_out']} can't be told in its format" if told["left_out"] else ""
+    return [
+        f"Wrote {rows['train']} training and {rows['validation']} validation rows for {trainer}{left_out}",
+        f"Train:  cd {folder} && {calls[trainer]}",
+        *told["differences"],
+    ]
+
+
+def _how_to_use(bench: Workbench, folder: Path, told: dict[str, Any]) -> list[str]:
+    """What was written, the licence, and the commands that take it."""
+    hashes, record = told["sha256"], bench.adapter()
+    lines = [f"Wrote {', '.join(hashes)} to {folder}"]
+    if told["licence"]:
+        lines.append(f"Licence of the sources: {told['licence']} (see ATTRIBUTION.md)")
+    if not told["commercial_use"]:
+        lines.append("Commercial use is not allowed, or not known to be.")
+    whole = [name for name in hashes if name.endswith(".gguf") and name != "adapter.gguf"]
+    lines += [f"llama.cpp:  llama-server -m {folder / name}" for name in whole]
+    if "adapter.gguf" in hashes and not whole:
+        weights = bench.base
         base = servable_gguf(weights, trainable_folder(weights)) if weights.gguf else "BASE.gguf"
-        typer.echo(f"llama.cpp:  llama-server -m {base} --lora {folder / 'adapter.gguf'}")
-    typer.echo(
-        f"vLLM:       vllm serve {record.base} --enable-lora --max-lora-rank {rank} --lora-modules {name}={folder}"
-    )
+        lines.append(f"llama.cpp:  llama-server -m {base} --lora {folder / 'adapter.gguf'}")
+    rank, name = record.recipe["rank"], bench.project.folder.resolve().name
+    if f"{MERGED}/config.json" in hashes:
+        lines.append(f"vLLM:       vllm serve {folder / MERGED}")
+    else:
+        served = f"--enable-lora --max-lora-rank {rank} --lora-modules {name}={folder}"
+        lines.append(f"vLLM:       vllm serve {record.base} {served}")
+    return [*lines, f"Uploaded:   {told['url']}"] if "url" in told else lines
 
 
-def _licence(project: Project) -> tuple[str, bool]:
+def _licence(project: Project) -> dict[str, Any]:
     """The licence of the whole, and whether it allows commercial use, as the stage `profile` found them."""
     path = project.records("profile")
     profile = read_records(path, Profile)[0] if path.is_file() else Profile(name=project.character.name)
-    return profile.licence, profile.commercial_use
-
-
-def _copy(source: Path, target: Path) -> str:
-    """Copy a file, whole or not at all; its hash."""
-    temporary = target.with_name(f".{target.name}.new")
-    try:
-        shutil.copyfile(source, temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return file_hash(target)
+    return {"licence": profile.licence, "commercial_use": profile.commercial_use}

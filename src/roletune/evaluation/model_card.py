@@ -25,8 +25,13 @@ _LICENCES = re.compile(
 _VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 
 
-def render_card(report: Report, *, subject: Subject, language: str, licence: str, gguf: bool) -> str:
-    """`README.md` of the adapter's folder; `gguf` tells whether an `adapter.gguf` is beside it."""
+def render_card(
+    report: Report, *, subject: Subject, language: str, licence: str, gguf: bool, merged: bool = False
+) -> str:
+    """`README.md` of the adapter's folder; `gguf` tells whether an `adapter.gguf` is beside it.
+
+    With `merged` that of a model into whose weights the adapter was added.
+    """
     hub = report.base_model if HUB_ID.fullmatch(report.base_model) else ""
     recipe = {name: value for name, value in report.training.recipe.items() if name != "base"}  # may be a path
     page = (
@@ -35,14 +40,15 @@ def render_card(report: Report, *, subject: Subject, language: str, licence: str
         .render(
             report=report,
             front_matter=yaml.safe_dump(
-                front_matter(hub, language, licence), sort_keys=False, allow_unicode=True
+                front_matter(hub, language, licence, merged=merged), sort_keys=False, allow_unicode=True
             ).rstrip(),
             hub=hub,
             base=hub or re.split(r"[/\\]", report.base_model)[-1],
             recipe=recipe,
             subject=subject,
             licence=licence,
-            gguf=gguf,
+            gguf=gguf and not merged,
+            merged=merged,
             slug=slug(report.character) or "character",
             vllm_rank=_vllm_rank(int(recipe.get("rank", 64))),
             contestants=CONTESTANTS,
@@ -54,10 +60,11 @@ def render_card(report: Report, *, subject: Subject, language: str, licence: str
     return page.rstrip() + "\n"
 
 
-def front_matter(hub: str, language: str, licence: str) -> dict[str, Any]:
+def front_matter(hub: str, language: str, licence: str, *, merged: bool = False) -> dict[str, Any]:
     """The card's metadata; what the hub could not read is left out."""
-    found: dict[str, Any] = {"base_model": hub} if hub else {}
-    found |= {"library_name": "peft", "pipeline_tag": "text-generation"}
+    relation = "finetune" if merged else "adapter"
+    found: dict[str, Any] = {"base_model": hub, "base_model_relation": relation} if hub else {}
+    found |= {"library_name": "transformers" if merged else "peft", "pipeline_tag": "text-generation"}
     found |= _licence(licence)
     if re.fullmatch(r"[a-z]{2,3}", language):
         found["language"] = [language]

@@ -67,18 +67,24 @@ def write(folder: Path, source: Path, out: Path, dtype: GgufType = "f16") -> Pat
     return out
 
 
-def servable_gguf(weights: Weights, folder: Path, dtype: GgufType = SERVED) -> Path:
-    """The GGUF file to serve an adapter on: the trained folder's weights as they are, not the coarser source's.
-
-    Kept in the cache under the weights' identity. Raises `ModelError` if the weights came without a GGUF file.
-    """
+def source_of(weights: Weights) -> Path:
+    """The GGUF file that the weights came from, whose tokenizer and metadata others get too. ModelError if none."""
     if weights.gguf is None:
         raise ModelError(
             f"{weights.name} has no GGUF file to serve it with. Name the model by a .gguf file of it, "
             "or convert the folder with llama.cpp's convert_hf_to_gguf.py."
         )
+    return weights.gguf
+
+
+def servable_gguf(weights: Weights, folder: Path, dtype: GgufType = SERVED) -> Path:
+    """The GGUF file to serve an adapter on: the trained folder's weights as they are, not the coarser source's.
+
+    Kept in the cache under the weights' identity. Raises `ModelError` if the weights came without a GGUF file.
+    """
+    source = source_of(weights)
     out = cache_dir() / "gguf" / f"{weights.identity()}-{dtype}.gguf"
-    return out if out.is_file() else write(folder, weights.gguf, out, dtype)
+    return out if out.is_file() else write(folder, source, out, dtype)
 
 
 def _plan(folder: Path, source: Path, shape: Shape, dtype: GgufType) -> list[_Planned]:

@@ -1,4 +1,4 @@
-"""Download a model from the Hugging Face hub: safetensors, config and tokenizer, never code and never pickles."""
+"""The Hugging Face hub: models from it (safetensors, config, tokenizer; no code, no pickles), and exports to it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from roletune.errors import MissingExtraError, ModelError
 from roletune.models import folder as layout
+from roletune.models.weights import HUB_ID
 
 # Named one by one, so that neither .py nor .bin files reach this machine.
 _PATTERNS = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.model", "*.txt", "README.md"]
@@ -44,3 +45,29 @@ def _already_here(hub_id: str) -> Path | None:
         # Another tool may have downloaded a part of it only.
         return None
     return found
+
+
+def upload(folder: Path, hub_id: str, *, private: bool = True) -> str:
+    """Put every file of `folder` into the model repository `hub_id`, which is made if need be; its address.
+
+    Raises `ModelError` if the name is none, the hub refuses, or it can't be reached.
+    """
+    if not HUB_ID.fullmatch(hub_id):
+        raise ModelError(f"'{hub_id}' is not the name of a repository. Name it like 'organisation/model'.")
+    try:
+        from huggingface_hub import HfApi, errors
+        from huggingface_hub.errors import LocalTokenNotFoundError
+    except ImportError as error:
+        raise MissingExtraError(f"Uploading to {hub_id}", "train") from error
+    api = HfApi()
+    try:
+        url = api.create_repo(hub_id, private=private, exist_ok=True, repo_type="model")
+        api.upload_folder(repo_id=hub_id, folder_path=folder, commit_message="Upload with roletune")
+    except LocalTokenNotFoundError as error:
+        raise ModelError("The hub does not know who you are. Log in first: hf auth login") from error
+    except errors.HfHubHTTPError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(f"The hub does not take {hub_id}: {reason}. Log in with a token that may write.") from error
+    except OSError as error:
+        raise ModelError(f"The hub can't be reached for {hub_id} ({error}). Go online and try again.") from error
+    return str(url)

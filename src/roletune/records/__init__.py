@@ -125,6 +125,8 @@ from roletune.records.trained import (
     LossPoint,
     Message,
     PreferencePair,
+    PreferenceFigures,
+    PreferenceReport,
 )
 
 __all__ = [
@@ -187,7 +189,9 @@ __all__ = [
     "PairedLine",
     "PairwiseReport",
     "Passage",
+    "PreferenceFigures",
     "PreferencePair",
+    "PreferenceReport",
     "Profile",
     "Provenance",
     "Purpose",

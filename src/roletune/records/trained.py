@@ -8,6 +8,7 @@ from pydantic import Field
 
 from roletune.records.base import Origin, PairOrigin, Purpose, Record, Role, Split
 from roletune.records.lived import Provenance
+from roletune.records.measured import Estimate, Rate, ShareDifference
 
 
 class Message(Record):
@@ -84,3 +85,29 @@ class Adapter(Record):
     trainable_parameters: int
     device: str
     dtype: str
+
+
+class PreferenceFigures(Record):
+    """What preference training changed on pairs that it did not see; every difference is paired."""
+
+    margin: Estimate = Field(
+        description="beta times how much further apart the two replies are, in nats (DPO's reward)"
+    )
+    widened: Rate = Field(description="pairs in which the margin grew in favour of the chosen reply")
+    preferred_before: Rate = Field(description="pairs whose chosen reply is likelier per token, before")
+    preferred: Rate = Field(description="the same, after")
+    preferred_difference: ShareDifference
+    chosen_gain: Estimate = Field(description="change of the chosen replies' log-likelihood, nats per token")
+
+
+class PreferenceReport(Record):
+    """One preference training: `runs/ID/preference.json`."""
+
+    schema_version: Literal[1] = 1
+    run: str
+    starts_from: str = Field(description="the run whose adapter it was trained on from, which is the reference too")
+    method: Literal["dpo", "kto"]
+    train_pairs: int
+    measured_pairs: int
+    measured_on: str = Field(description="which pairs: a split, or sources held out of the training pairs")
+    figures: PreferenceFigures | None = Field(default=None, description="none where no pair was held out")

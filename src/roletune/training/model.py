@@ -106,14 +106,20 @@ class TrainableModel:
 
     def save_adapter(self, folder: Path, base_label: str) -> None:
         """`adapter_model.safetensors` and `adapter_config.json`, as PEFT writes them, with a base fit to share."""
-        from peft import get_peft_model_state_dict
+        write_adapter(self.peft, folder, base_label)
 
-        folder.mkdir(parents=True, exist_ok=True)
-        config = self.peft.peft_config[lora.ADAPTER].to_dict()
-        config.update(base_model_name_or_path=base_label, inference_mode=True)
-        tensors = {name: value.contiguous() for name, value in get_peft_model_state_dict(self.peft).items()}
-        write_json(folder / "adapter_config.json", json.loads(json.dumps(config, default=_plain, sort_keys=True)))
-        write_tensors(folder / "adapter_model.safetensors", tensors, {"format": "pt"})
+
+def write_adapter(peft: Any, folder: Path, base_label: str) -> None:
+    """The trained adapter of a PEFT model and its configuration, as PEFT writes them, with a base fit to share."""
+    from peft import get_peft_model_state_dict
+
+    folder.mkdir(parents=True, exist_ok=True)
+    config = peft.peft_config[lora.ADAPTER].to_dict()
+    config.update(base_model_name_or_path=base_label, inference_mode=True)
+    state = get_peft_model_state_dict(peft, adapter_name=lora.ADAPTER)
+    tensors = {name: value.contiguous() for name, value in state.items()}
+    write_json(folder / "adapter_config.json", json.loads(json.dumps(config, default=_plain, sort_keys=True)))
+    write_tensors(folder / "adapter_model.safetensors", tensors, {"format": "pt"})
 
 
 def _prepared(causal_lm: Any, recipe: Recipe) -> Any:

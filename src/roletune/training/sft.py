@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 from pydantic import ValidationError
 
@@ -67,7 +67,7 @@ def train(
     check_recipe(recipe)
     learnt, statistics = prepare(train, recipe.max_tokens)
     held_out, _ = prepare(validation, recipe.max_tokens, "validation")
-    device = _device(recipe)
+    device = device_for(recipe.dtype)
     if memory_checked:
         _check_memory(base_folder, base_label, recipe, device, progress)
     model = TrainableModel.load(base_folder, recipe, device)
@@ -115,10 +115,11 @@ def forget_run(run_dir: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _device(recipe: Recipe) -> Device:
+def device_for(dtype: str) -> Device:
+    """The machine's best device, made ready to compute in `dtype` ("auto": what it is fast in)."""
     device = pick_device()
-    if recipe.dtype != "auto":
-        device = dataclasses.replace(device, dtype=recipe.dtype)
+    if dtype != "auto":
+        device = dataclasses.replace(device, dtype=cast(Literal["bfloat16", "float32"], dtype))
     device.activate()
     return device
 

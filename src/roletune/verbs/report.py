@@ -43,16 +43,21 @@ async def write_report(bench: Workbench) -> str:
     write_text(folder / "report.html", render_html(report))
     write_text(folder / "report.md", render_markdown(report))
     write_json(folder / "report.json", report)
+    write_text(bench.project.build / "adapter" / "README.md", card(bench, report))
+    return f"{folder / 'report.html'}"
+
+
+def card(bench: Workbench, report: Report, *, merged: bool = False) -> str:
+    """The card of the adapter, or of the model that it was merged into."""
     character = bench.project.character
-    card = render_card(
+    return render_card(
         report,
         subject=character.subject,
         language=character.language,
         licence=_licence(bench),
         gguf=bench.adapter_gguf() is not None,
+        merged=merged,
     )
-    write_text(bench.project.build / "adapter" / "README.md", card)
-    return f"{folder / 'report.html'}"
 
 
 def collect(bench: Workbench) -> Report:

@@ -48,7 +48,7 @@ async def make_adapter(bench: Workbench) -> str:
             progress=bench.progress,
             memory_checked=project.character.train.check_memory,
         )
-    _export_gguf(bench, run_dir)
+    export_gguf(bench, run_dir)
     point_at(project.build, run_dir)
     early = ", stopped early" if adapter.stopped_early else ""
     return (
@@ -57,7 +57,7 @@ async def make_adapter(bench: Workbench) -> str:
     )
 
 
-def _export_gguf(bench: Workbench, run_dir: Path) -> None:
+def export_gguf(bench: Workbench, run_dir: Path) -> None:
     """Write `adapter.gguf` beside the adapter; one that GGUF can't hold is used without it."""
     path = run_dir / "adapter.gguf"
     try:
