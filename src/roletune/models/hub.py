@@ -47,8 +47,10 @@ def _already_here(hub_id: str) -> Path | None:
     return found
 
 
-def upload(folder: Path, hub_id: str, *, private: bool = True) -> str:
+def upload(folder: Path, hub_id: str, *, private: bool = True, endpoint: str | None = None) -> str:
     """Put every file of `folder` into the model repository `hub_id`, which is made if need be; its address.
+
+    `endpoint` is another hub than the environment names. What lies in folders below is left out.
 
     Raises `ModelError` if the name is none, the hub refuses, or it can't be reached.
     """
@@ -59,15 +61,24 @@ def upload(folder: Path, hub_id: str, *, private: bool = True) -> str:
         from huggingface_hub.errors import LocalTokenNotFoundError
     except ImportError as error:
         raise MissingExtraError(f"Uploading to {hub_id}", "train") from error
-    api = HfApi()
+    api = HfApi(endpoint=endpoint)
     try:
         url = api.create_repo(hub_id, private=private, exist_ok=True, repo_type="model")
-        api.upload_folder(repo_id=hub_id, folder_path=folder, commit_message="Upload with roletune")
+        api.upload_folder(
+            repo_id=hub_id, folder_path=folder, commit_message="Upload with roletune", ignore_patterns="*/*"
+        )
     except LocalTokenNotFoundError as error:
         raise ModelError("The hub does not know who you are. Log in first: hf auth login") from error
     except errors.HfHubHTTPError as error:
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"The hub does not take {hub_id}: {reason}. Log in with a token that may write.") from error
-    except OSError as error:
+    except (OSError, _http_error()) as error:
         raise ModelError(f"The hub can't be reached for {hub_id} ({error}). Go online and try again.") from error
     return str(url)
+
+
+def _http_error() -> type[Exception]:
+    """What the HTTP library below the hub's client raises without a connection; which library it is changes."""
+    from huggingface_hub import errors
+
+    return next(kind for kind in errors.HfHubHTTPError.__mro__ if kind.__name__ == "HTTPError")

@@ -124,8 +124,8 @@ from roletune.records.trained import (
     Example,
     LossPoint,
     Message,
-    PreferencePair,
     PreferenceFigures,
+    PreferencePair,
     PreferenceReport,
 )
 

@@ -152,7 +152,7 @@ def trl_config(recipe: Recipe, base: str, *, examples: int) -> dict[str, Any]:
 def differences(recipe: Recipe) -> list[str]:
     """What any of them does in another way than roletune, for whoever compares results."""
     told = [
-        "The loss of a step is the mean over its supervised tokens; who averages sequence by sequence differs a little.",
+        "The loss of a step is the mean over its supervised tokens; a mean of the examples' means differs a little.",
         "roletune computes the examples of a step without padding; here each is a batch of its own, accumulated.",
     ]
     if recipe.dropout:

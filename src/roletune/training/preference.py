@@ -1,4 +1,4 @@
-"""Preference training: an adapter that was fine-tuned learns which of two replies to give (DPO), or what was liked (KTO).
+"""Preference training: a fine-tuned adapter learns which of two replies to give (DPO), or what was liked (KTO).
 
 The loops and losses are TRL's (DPO https://arxiv.org/abs/2305.18290, KTO https://arxiv.org/abs/2402.01306); what goes
 into them is ours. Guarantees: the tokens are those that the renderer made, never TRL's own rendering of a template; the
@@ -190,7 +190,7 @@ class _Watch:
 
         watch = self
 
-        class Callback(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
+        class Callback(TrainerCallback):
             def on_log(self, _args: Any, state: Any, _control: Any, logs: dict[str, float], **_: Any) -> None:
                 watch.note(state, logs)
 
