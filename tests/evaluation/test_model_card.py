@@ -32,6 +32,7 @@ def test_the_front_matter_is_what_the_hub_reads():
     front, _ = parts(card())
     assert front == {
         "base_model": "HuggingFaceTB/SmolLM2-135M-Instruct",
+        "base_model_relation": "adapter",
         "library_name": "peft",
         "pipeline_tag": "text-generation",
         "license": "mit",
