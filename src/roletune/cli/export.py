@@ -59,7 +59,8 @@ def export(
         hashes = copy_adapter(bench, folder)
         if merged or gguf:
             hashes |= write_merged(bench, folder)
-        hashes |= write_merged_gguf(bench, folder, cast(list[GgufType], gguf))
+        if gguf:
+            hashes |= write_merged_gguf(bench, folder, cast(list[GgufType], gguf))
         told: dict[str, Any] = {"folder": str(folder), "sha256": hashes, **_licence(bench.project)}
         if hub:
             told["url"] = push(bench, folder / MERGED if merged else folder, hub, private=not public)
