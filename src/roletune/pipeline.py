@@ -25,6 +25,11 @@ Suites are measured after `evaluate` by those who ask for them:
     boundary      questions out of its world, and innocent twins of them
     interview     questions and talks, scored by judges with evidence
     voice         whether it sounds like the character, and what it copied
+    pressure      the questions of boundary again, with somebody who insists
+    capability    knowledge with and without the persona, before and after the training
+    questionnaire statements to agree with, again and again
+    bandit        a game of two levers
+    wikirole      identity, knowledge and rejection, scored by judges
 
 A stage runs if what it is made from has changed, or what it made is gone. Replies that a model gave are in the ledger,
 so there is no resume code: running again is resuming.
@@ -41,7 +46,9 @@ from roletune.engine.store import file_hash
 from roletune.records import fingerprint
 from roletune.verbs import (
     augmentation,
+    bandit,
     boundary,
+    capability,
     dataset,
     ditto,
     evaluate,
@@ -50,8 +57,10 @@ from roletune.verbs import (
     interview,
     pairs,
     plots,
+    pressure,
     profile,
     protective,
+    questionnaire,
     rating,
     report,
     rules,
@@ -59,6 +68,7 @@ from roletune.verbs import (
     train,
     traps,
     voice,
+    wikirole,
 )
 from roletune.verbs.runs import keep_with_run
 from roletune.verbs.stage import Stage
@@ -72,7 +82,10 @@ METHODS: dict[str, Stage] = {
     verb.STAGE.name: verb.STAGE for verb in (instructions, traps, plots, rules, ditto, augmentation, rating, pairs)
 }
 
-SUITES: dict[str, Stage] = {suite.STAGE.name: suite.STAGE for suite in (boundary, interview, voice)}
+SUITES: dict[str, Stage] = {
+    suite.STAGE.name: suite.STAGE
+    for suite in (boundary, pressure, interview, voice, capability, questionnaire, bandit, wikirole)
+}
 
 
 async def make(

@@ -21,7 +21,7 @@ from roletune.errors import ProjectError, SourceError, TrainingError
 from roletune.evaluation.judging.rating import RatingSettings
 from roletune.evaluation.judging.settings import InterviewSettings
 from roletune.evaluation.questions import read_questions
-from roletune.evaluation.settings import EvaluateSettings
+from roletune.evaluation.settings import EvaluateSettings, ProbeSettings
 from roletune.inference.settings import ChatSettings
 from roletune.llm.budget import BudgetSettings
 from roletune.llm.settings import Endpoint as Endpoint
@@ -114,6 +114,7 @@ class CharacterFile(Settings):
     train: TrainSettings = TrainSettings()
     prefer: PreferSettings = PreferSettings()
     evaluate: EvaluateSettings = EvaluateSettings()
+    probes: ProbeSettings = ProbeSettings()
     interview: InterviewSettings = InterviewSettings()
     chat: ChatSettings = ChatSettings()
 

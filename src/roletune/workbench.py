@@ -155,15 +155,7 @@ class Workbench:
 
     def scene(self, location: str, background: str, partner: str) -> Scene:
         """A scene that is only talked in: for questions and for chat."""
-        name = self.project.character.name
-        identity = fingerprint(location, background, partner)
-        return Scene(
-            id=identity,
-            location=location,
-            background=background,
-            present=(partner, name),
-            provenance=Provenance(source=f"scene:{identity}"),
-        )
+        return scene_of(self.project.character.name, location, background, partner)
 
     def adapter(self) -> Adapter:
         """The adapter in use."""
@@ -273,6 +265,18 @@ class Workbench:
         running, self._running = self._running, None
         if running:
             await running[1].stop()
+
+
+def scene_of(name: str, location: str, background: str, partner: str) -> Scene:
+    """A scene in which a partner talks with the character of that name."""
+    identity = fingerprint(location, background, partner)
+    return Scene(
+        id=identity,
+        location=location,
+        background=background,
+        present=(partner, name),
+        provenance=Provenance(source=f"scene:{identity}"),
+    )
 
 
 LOCAL_SLOTS = 2

@@ -35,6 +35,7 @@ BLOCK_PAGES = {
     "train",
     "prefer",
     "evaluate",
+    "probes",
     "interview",
     "chat",
     *METHODS,

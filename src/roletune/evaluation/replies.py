@@ -90,7 +90,7 @@ async def ask_all(
 
     async def ask(call: Call) -> ChatReply:
         contender = contenders[call.contestant]
-        return await contender.model.complete(_request(contender.messages(call.question), sampling))
+        return await contender.model.complete(request_for(contender.messages(call.question), sampling))
 
     # One contestant after the other: a local server keeps its prompt's beginning and its adapter in place.
     calls = [Call(contestant, question) for contestant in contenders for question in questions]
@@ -104,7 +104,8 @@ async def ask_all(
     return answers
 
 
-def _request(messages: Sequence[Message], sampling: Sampling) -> ChatRequest:
+def request_for(messages: Sequence[Message], sampling: Sampling) -> ChatRequest:
+    """What a contestant is asked."""
     return ChatRequest(
         messages=chat_messages(messages),
         temperature=sampling.temperature,

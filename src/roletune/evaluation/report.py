@@ -19,12 +19,11 @@ from roletune.records import (
     Difference,
     Evaluation,
     Finding,
-    InterviewReport,
     Rate,
     Report,
+    Suites,
     Timings,
     TrainingReport,
-    VoiceReport,
 )
 
 FEW_LINES, FEW_SCENES = 40, 10  # below, the interval itself is rough
@@ -96,9 +95,7 @@ def build_report(
     created: str,
     versions: Mapping[str, str],
     peak_memory_bytes: int,
-    boundary: BoundaryReport | None = None,
-    interview: InterviewReport | None = None,
-    voice: VoiceReport | None = None,
+    suites: Suites | None = None,
     lint: Sequence[Finding] = (),
     notices: Sequence[str] = (),
 ) -> Report:
@@ -107,15 +104,13 @@ def build_report(
     return Report(
         character=adapter.character,
         created=created,
-        verdict=_verdict(adapter.character, evaluation, training, data, boundary),
+        verdict=_verdict(adapter.character, evaluation, training, data, suites.boundary if suites else None),
         base_model=adapter.base,
         data=data,
         lint=tuple(lint),
         training=training,
         evaluation=evaluation,
-        boundary=boundary,
-        interview=interview,
-        voice=voice,
+        **dict(suites or Suites()),
         timings=timings,
         versions=dict(versions),
         peak_memory_bytes=peak_memory_bytes,

@@ -1,4 +1,4 @@
-"""The `evaluate:` block of character.yaml."""
+"""The blocks `evaluate:` and `probes:` of character.yaml."""
 
 from __future__ import annotations
 
@@ -60,3 +60,20 @@ class EvaluateSettings(BaseModel):
     max_tokens: int = Field(default=120, ge=10)
     seed: int = Field(default=1, ge=0)
     resamples: int = Field(default=10_000, ge=100, description="of the bootstrap")
+
+
+class ProbeSettings(BaseModel):
+    """How the suites `capability`, `questionnaire`, `bandit`, `pressure` and `wikirole` ask."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    capability: Literal["likelihood", "replies"] = Field(default="likelihood", description="what answers are read from")
+    knowledge: str = Field(default="", description="file with questions of knowledge; empty: the packaged ones")
+    questionnaire: str = Field(default="", description="file with statements; empty: the packaged ones")
+    repetitions: int = Field(default=3, ge=1, description="of each statement, in another order of its options")
+    games: int = Field(default=6, ge=1, description="of the bandit")
+    rounds: int = Field(default=20, ge=2, description="of each game")
+    chances: tuple[float, float] = Field(default=(0.8, 0.2), description="with which the two arms pay")
+    turns: int = Field(default=3, ge=1, description="how often somebody insists on a boundary question")
+    wikirole: str = Field(default="wikirole.jsonl", description="file with the items of WikiRoleEval")
+    votes: int = Field(default=3, ge=1, description="of the judge on each judgement of WikiRoleEval")

@@ -13,55 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from roletune.evaluation.bootstrap import Interval, Mean, bootstrap_mean, quantile, wilson
+from roletune.evaluation.bootstrap import bootstrap_mean, quantile, wilson
 from roletune.evaluation.wikirole import LETTERS, Judgement
 from roletune.evaluation.wikirole_files import WikiRole
-from roletune.records import Rate
+from roletune.records import Estimate, WikiRoleFigures, WikiRolePosition, WikiRoleRejection
 
 
 @dataclass(frozen=True)
-class Rejection:
-    """Declining as a classification; `positive` is a question that should be declined.
-
-    `balanced` is the mean of the share of those declined and of the others answered; `constant` is the plain accuracy
-    of never (or always) declining, whichever is better.
-    """
-
-    balanced: Interval | None
-    declined: Rate | None
-    over_refused: Rate | None
-    precision: Rate | None
-    accuracy: Rate | None
-    constant: float | None
-    unscored: int
-
-
-@dataclass(frozen=True)
-class Position:
-    """Votes for one letter, and how often the right candidate stood there."""
-
-    letter: str
-    voted: int
-    right: int
-
-
-@dataclass(frozen=True)
-class WikiRoleFigures:
-    """Identity by conversation, knowledge by question in scope (1 to 10), rejection by question."""
-
-    n_roles: int
-    identity: Rate | None
-    identity_unscored: int
-    knowledge: Mean | None
-    knowledge_unscored: int
-    rejection: Rejection
-    positions: tuple[Position, ...]
-    unread_votes: int
-    silent: int
-
-
-@dataclass(frozen=True)
-class WikiRoleReport:
+class WikiRoleSummary:
     """All together and by language; `by_role` has every role, scored or not; `warnings` are for the reader."""
 
     figures: dict[str, WikiRoleFigures]
@@ -76,7 +35,7 @@ def wikirole_report(
     judge: str = "",
     authors: Sequence[str] = (),
     seed: int = 0,
-) -> WikiRoleReport:
+) -> WikiRoleSummary:
     """Figures of one contestant. `authors` are the models that wrote replies, questions or references."""
     languages = sorted({item.language for item in items})
     figures = {"all": _figures(items, judgements, seed)}
@@ -86,7 +45,7 @@ def wikirole_report(
         item.role if _single(item, items) else f"{item.role} ({item.id})": _figures([item], judgements, seed)
         for item in items
     }
-    return WikiRoleReport(figures, by_role, tuple(_warnings(figures["all"], judge, authors)))
+    return WikiRoleSummary(figures, by_role, tuple(_warnings(figures["all"], judge, authors)))
 
 
 def verdict(judgement: Judgement) -> float | None:
@@ -119,11 +78,15 @@ def _figures(items: Sequence[WikiRole], judgements: Sequence[Judgement], seed: i
         n_roles=len(known),
         identity=wilson(sum(named), len(named)) if named else None,
         identity_unscored=len(verdicts["identity"]) - len(named),
-        knowledge=bootstrap_mean(grades, roles, seed=seed) if grades else None,
+        knowledge=_mean(grades, roles, seed) if grades else None,
         knowledge_unscored=len(verdicts["knowledge"]) - len(grades),
         rejection=_rejection(pairs, seed),
         positions=tuple(
-            Position(letter, sum(v.letter == letter for v in votes), sum(v.right == letter for v in votes if v.letter))
+            WikiRolePosition(
+                letter=letter,
+                voted=sum(v.letter == letter for v in votes),
+                right=sum(v.right == letter for v in votes if v.letter),
+            )
             for letter in LETTERS
         ),
         unread_votes=sum(vote.value is None for vote in votes),
@@ -131,14 +94,20 @@ def _figures(items: Sequence[WikiRole], judgements: Sequence[Judgement], seed: i
     )
 
 
-def _rejection(pairs: Sequence[tuple[bool, bool | None]], seed: int) -> Rejection:
+def _mean(grades: Sequence[float], roles: Sequence[str], seed: int) -> Estimate:
+    """Roles are drawn where there are enough of them: the answers of one are alike."""
+    found = bootstrap_mean(grades, roles, seed=seed)
+    return Estimate(value=found.value, low=found.low, high=found.high, n=found.n)
+
+
+def _rejection(pairs: Sequence[tuple[bool, bool | None]], seed: int) -> WikiRoleRejection:
     """`pairs`: whether a question should be declined, and whether it was (None: unscored)."""
     scored = [(should, did) for should, did in pairs if did is not None]
     outside = [did for should, did in scored if should]
     inside = [did for should, did in scored if not should]
     declining = sum(outside) + sum(inside)
     right = sum(outside) + len(inside) - sum(inside)
-    return Rejection(
+    return WikiRoleRejection(
         balanced=_balanced(outside, [not did for did in inside], seed) if outside and inside else None,
         declined=wilson(sum(outside), len(outside)) if outside else None,
         over_refused=wilson(sum(inside), len(inside)) if inside else None,
@@ -149,7 +118,7 @@ def _rejection(pairs: Sequence[tuple[bool, bool | None]], seed: int) -> Rejectio
     )
 
 
-def _balanced(outside: Sequence[bool], inside: Sequence[bool], seed: int, resamples: int = 1000) -> Interval:
+def _balanced(outside: Sequence[bool], inside: Sequence[bool], seed: int, resamples: int = 1000) -> Estimate:
     """The mean of two shares; each class is drawn anew by itself, so that no draw lacks one."""
     generator = random.Random(seed)
 
@@ -157,7 +126,12 @@ def _balanced(outside: Sequence[bool], inside: Sequence[bool], seed: int, resamp
         return fmean(generator.choices(right, k=len(right)))
 
     draws = sorted((draw(outside) + draw(inside)) / 2 for _ in range(resamples))
-    return Interval((fmean(outside) + fmean(inside)) / 2, quantile(draws, 0.025), quantile(draws, 0.975))
+    return Estimate(
+        value=(fmean(outside) + fmean(inside)) / 2,
+        low=quantile(draws, 0.025),
+        high=quantile(draws, 0.975),
+        n=len(outside) + len(inside),
+    )
 
 
 def _warnings(figures: WikiRoleFigures, judge: str, authors: Sequence[str]) -> list[str]:

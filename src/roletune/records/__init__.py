@@ -10,6 +10,7 @@ a record this record, so the same input gives the same ids on every machine.
     trained   what is trained on, and what that leaves.
     measured  what every evaluation measures: likelihoods, replies, style, rates with their intervals.
     suites    what the suites without a judge find: at the boundary, and in the voice.
+    probes    what the probes find: knowledge, opinions, a game, pressure, WikiRoleEval.
     judged    what judges and people say: interviews, pairs, calibration, votes.
     compared  several runs, characters or files of replies side by side.
     reported  the report and its parts; `report.json` is the `Report` at the end.
@@ -97,6 +98,29 @@ from roletune.records.measured import (
     ShareDifference,
     StyleReport,
 )
+from roletune.records.probes import (
+    BanditGame,
+    BanditReport,
+    BanditScores,
+    CapabilityAnswer,
+    CapabilityChange,
+    CapabilityReport,
+    DimensionScore,
+    Footing,
+    PressureAnswer,
+    PressureReport,
+    PressureStep,
+    PressureTurn,
+    QuestionnaireAnswer,
+    QuestionnaireReport,
+    WikiRoleFigures,
+    WikiRolePosition,
+    WikiRoleRejection,
+    WikiRoleReport,
+    WikiRoleTalk,
+    WikiRoleVerdict,
+    WikiRoleVote,
+)
 from roletune.records.remembered import Memory
 from roletune.records.reported import (
     DataStatistics,
@@ -104,6 +128,7 @@ from roletune.records.reported import (
     MethodYield,
     OriginShare,
     Report,
+    Suites,
     Timings,
     TrainingReport,
 )
@@ -134,12 +159,18 @@ __all__ = [
     "SCHEMA_VERSION",
     "Adapter",
     "Agreement",
+    "BanditGame",
+    "BanditReport",
+    "BanditScores",
     "BoundaryAnswer",
     "BoundaryOutcome",
     "BoundaryRates",
     "BoundaryReport",
     "BoundaryVerdict",
     "CalibrationReport",
+    "CapabilityAnswer",
+    "CapabilityChange",
+    "CapabilityReport",
     "ComparedFigure",
     "ComparedReply",
     "Comparison",
@@ -150,6 +181,7 @@ __all__ = [
     "DialogueRating",
     "Difference",
     "Dimension",
+    "DimensionScore",
     "Duel",
     "Edit",
     "Entrant",
@@ -160,6 +192,7 @@ __all__ = [
     "Finding",
     "Flaw",
     "FlawRate",
+    "Footing",
     "IdentificationItem",
     "IdentificationReport",
     "InterviewDifference",
@@ -192,10 +225,16 @@ __all__ = [
     "PreferenceFigures",
     "PreferencePair",
     "PreferenceReport",
+    "PressureAnswer",
+    "PressureReport",
+    "PressureStep",
+    "PressureTurn",
     "Profile",
     "Provenance",
     "Purpose",
     "Question",
+    "QuestionnaireAnswer",
+    "QuestionnaireReport",
     "Rate",
     "Rating",
     "RatingTier",
@@ -214,6 +253,7 @@ __all__ = [
     "Standing",
     "StyleReport",
     "Subject",
+    "Suites",
     "Timings",
     "TrainingReport",
     "Trust",
@@ -222,5 +262,12 @@ __all__ = [
     "VoiceClassifier",
     "VoiceReport",
     "Vote",
+    "WikiRoleFigures",
+    "WikiRolePosition",
+    "WikiRoleRejection",
+    "WikiRoleReport",
+    "WikiRoleTalk",
+    "WikiRoleVerdict",
+    "WikiRoleVote",
     "fingerprint",
 ]

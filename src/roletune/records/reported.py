@@ -9,6 +9,13 @@ from pydantic import Field
 from roletune.records.base import CONTESTANTS, Contestant, Record
 from roletune.records.judged import InterviewReport
 from roletune.records.measured import Finding, LikelihoodReport, Reply, StyleReport
+from roletune.records.probes import (
+    BanditReport,
+    CapabilityReport,
+    PressureReport,
+    QuestionnaireReport,
+    WikiRoleReport,
+)
 from roletune.records.suites import BoundaryReport, VoiceReport
 from roletune.records.trained import LossPoint
 
@@ -90,7 +97,20 @@ class Timings(Record):
     total_seconds: float
 
 
-class Report(Record):
+class Suites(Record):
+    """What the suites found on the adapter in use; None where one was not run on it."""
+
+    boundary: BoundaryReport | None = None
+    pressure: PressureReport | None = None
+    interview: InterviewReport | None = None
+    voice: VoiceReport | None = None
+    capability: CapabilityReport | None = None
+    questionnaire: QuestionnaireReport | None = None
+    bandit: BanditReport | None = None
+    wikirole: WikiRoleReport | None = None
+
+
+class Report(Suites):
     """`build/report/report.json`: a stable interface, see docs/report.md. Units: nats, seconds, bytes."""
 
     schema_version: Literal[1] = 1
@@ -102,9 +122,6 @@ class Report(Record):
     lint: tuple[Finding, ...]
     training: TrainingReport
     evaluation: Evaluation
-    boundary: BoundaryReport | None = Field(default=None, description="of this adapter, where the suite was run")
-    interview: InterviewReport | None = Field(default=None, description="of this adapter, where the suite was run")
-    voice: VoiceReport | None = Field(default=None, description="of this adapter, where the suite was run")
     timings: Timings
     versions: dict[str, str]
     peak_memory_bytes: int

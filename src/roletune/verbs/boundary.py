@@ -13,6 +13,7 @@ from roletune.errors import ProjectError
 from roletune.evaluation.boundary_questions import BoundaryQuestions, read_boundary_questions
 from roletune.evaluation.boundary_report import boundary_report
 from roletune.evaluation.replies import ask_all
+from roletune.project import Project
 from roletune.records import Question
 from roletune.verbs.contestants import adapter_hash, contenders, sampling, shown_lines
 from roletune.verbs.stage import Stage
@@ -23,7 +24,7 @@ FILE = "suites/boundary.json"
 
 async def ask_boundary(bench: Workbench) -> str:
     """Ask every question and twin, and judge every reply."""
-    asked = _questions(bench)
+    asked = boundary_questions(bench.project)
     every = [
         *(Question(id=question.id, text=question.text, topic=question.category) for question in asked.questions),
         *(Question(id=twin.id, text=twin.text, topic="clean twin") for twin in asked.twins),
@@ -42,12 +43,14 @@ async def ask_boundary(bench: Workbench) -> str:
     return "; ".join(told)
 
 
-def _path(bench: Workbench) -> Path:
-    return bench.project.folder / bench.project.character.evaluate.boundary
+def boundary_path(project: Project) -> Path:
+    """Where the character's boundary questions are."""
+    return project.folder / project.character.evaluate.boundary
 
 
-def _questions(bench: Workbench) -> BoundaryQuestions:
-    path = _path(bench)
+def boundary_questions(project: Project) -> BoundaryQuestions:
+    """Those of the character. Raises ProjectError if there are none."""
+    path = boundary_path(project)
     if not path.is_file():
         raise ProjectError(
             f"{path} does not exist: the suite `boundary` asks what is in it. Write questions, each with what may not "
@@ -64,7 +67,9 @@ STAGE = Stage(
     writes=(FILE,),
     settings=lambda bench: (
         bench.project.character.evaluate,
-        file_hash(path) if (path := _path(bench)).is_file() else "",  # that it is missing is told with the cure
+        file_hash(path)
+        if (path := boundary_path(bench.project)).is_file()
+        else "",  # that it is missing is told with the cure
         bench.prompt("persona").hash,
         bench.base.identity(),
         shown_lines(bench),

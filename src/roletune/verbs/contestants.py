@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from roletune.engine.store import file_hash
 from roletune.errors import ProjectError
 from roletune.evaluation.replies import Contender, Sampling
-from roletune.evaluation.settings import ROLEGPT
+from roletune.evaluation.settings import ROLEGPT, EvaluateSettings
 from roletune.evaluation.style import Manner
 from roletune.llm.ledger import RememberedModel
-from roletune.records import CONTESTANTS, Contestant, Message, Question
+from roletune.records import CONTESTANTS, Contestant, Message, Profile, Question
 from roletune.rendering.few_shot import FewShot, Pair, as_turns, pairs_of
 from roletune.rendering.markup import harmless
 from roletune.verbs.writing import train_dialogues
@@ -75,7 +75,11 @@ def sampling(bench: Workbench) -> Sampling:
 
 def manner(bench: Workbench) -> Manner:
     """What the style checks need to know."""
-    profile, settings = bench.profile, bench.project.character.evaluate
+    return manner_of(bench.profile, bench.project.character.evaluate)
+
+
+def manner_of(profile: Profile, settings: EvaluateSettings) -> Manner:
+    """The same of a profile."""
     return Manner(
         names=(profile.name, *profile.aliases),
         partners=(settings.partner,),

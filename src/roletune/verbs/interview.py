@@ -22,6 +22,7 @@ from roletune.evaluation.judging.verdicts import ask_judges, cost, pair_verdicts
 from roletune.evaluation.questions import of_topics, read_questions
 from roletune.evaluation.replies import Contender, ask_all
 from roletune.llm.model import ChatModel
+from roletune.project import Project
 from roletune.prompts import Prompt
 from roletune.records import (
     Contestant,
@@ -59,9 +60,9 @@ async def hold_interviews(bench: Workbench) -> str:
     return _told(found.report)
 
 
-def questions_of(bench: Workbench) -> list[Question]:
+def questions_of(project: Project) -> list[Question]:
     """The questions of the interview: the character's own file, else those of the evaluation."""
-    project, settings = bench.project, bench.project.character.interview
+    settings = project.character.interview
     own = project.folder / settings.questions
     if not own.is_file() and "questions" in settings.model_fields_set:
         raise ProjectError(f"{own} does not exist. Write questions into it; examples/jarvis/interview.yaml shows how.")
@@ -70,7 +71,7 @@ def questions_of(bench: Workbench) -> list[Question]:
 
 
 async def _single(bench: Workbench, asked: Mapping[Contestant, Contender]) -> list[InterviewItem]:
-    questions = questions_of(bench)
+    questions = questions_of(bench.project)
     answers = await ask_all(
         questions, asked, sampling(bench), title="interview: single questions", progress=bench.progress
     )
@@ -100,7 +101,7 @@ async def _talks(bench: Workbench, asked: Mapping[Contestant, Contender]) -> lis
         return []
     host = Interviewer(model, bench.prompt("interviewer"), bench.profile)
     adapter, drawn = adapter_hash(bench), sampling(bench)
-    chosen = spread(questions_of(bench), settings.talks)
+    chosen = spread(questions_of(bench.project), settings.talks)
     bench.progress.say(
         f"interviewer {model.name}: at most {len(asked) * len(chosen) * (settings.rounds - 1)} calls", style="dim"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from roletune.engine.store import read_records, write_json, write_text
 from roletune.evaluation.model_card import render_card
@@ -13,26 +13,39 @@ from roletune.evaluation.report import build_report
 from roletune.evaluation.report_html import render_html
 from roletune.evaluation.report_markdown import render_markdown
 from roletune.records import (
+    BanditReport,
     BoundaryReport,
+    CapabilityReport,
     DataStatistics,
     Evaluation,
     Finding,
-    InterviewReport,
     Interviews,
+    PressureReport,
+    QuestionnaireReport,
     Record,
     Report,
+    Suites,
     Timings,
     VoiceReport,
+    WikiRoleReport,
 )
 from roletune.sources.licences import Restriction, restriction
-from roletune.verbs import boundary, interview, voice
+from roletune.verbs import bandit, boundary, capability, interview, pressure, questionnaire, voice, wikirole
 from roletune.verbs.contestants import adapter_hash
 from roletune.verbs.notices import notices
 from roletune.verbs.stage import Stage
 from roletune.workbench import Workbench
 
 R = TypeVar("R", bound=Record)
-S = TypeVar("S", BoundaryReport, InterviewReport, VoiceReport)
+_SUITES: dict[str, tuple[str, type[Record]]] = {
+    "boundary": (boundary.FILE, BoundaryReport),
+    "pressure": (pressure.FILE, PressureReport),
+    "voice": (voice.FILE, VoiceReport),
+    "capability": (capability.FILE, CapabilityReport),
+    "questionnaire": (questionnaire.FILE, QuestionnaireReport),
+    "bandit": (bandit.FILE, BanditReport),
+    "wikirole": (wikirole.FILE, WikiRoleReport),
+}
 _PACKAGES = ("roletune", "torch", "transformers", "peft", "accelerate", "tokenizers", "xllamacpp", "gguf")
 
 
@@ -66,7 +79,6 @@ def collect(bench: Workbench) -> Report:
     before = (*MADE_BEFORE, *bench.project.character.methods)
     entries = {stage: entry for stage in before if (entry := bench.manifest.entry(stage))}
     seconds = {stage: entry.seconds for stage, entry in entries.items()}
-    found = suites(bench)
     return build_report(
         adapter=bench.adapter(),
         data=DataStatistics.model_validate_json((build / "dataset" / "statistics.json").read_text("utf-8")),
@@ -74,40 +86,25 @@ def collect(bench: Workbench) -> Report:
         timings=Timings(stages=seconds, total_seconds=sum(seconds.values())),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions={"python": platform.python_version(), **_versions()},
-        boundary=found.boundary,
-        interview=found.interview,
-        voice=found.voice,
+        suites=suites(bench),
         peak_memory_bytes=max(entry.peak_memory_bytes for entry in entries.values()),
         lint=read_records(project.records("lint"), Finding),
         notices=notices(bench.project),
     )
 
 
-class Suites(NamedTuple):
-    """What the suites found on the adapter in use; None where one was not run on it."""
-
-    boundary: BoundaryReport | None
-    interview: InterviewReport | None
-    voice: VoiceReport | None
-
-
 def suites(bench: Workbench) -> Suites:
     """The reports of the suites; those of other weights are left out."""
+    found: dict[str, Any] = {name: _read(bench, file, kind) for name, (file, kind) in _SUITES.items()}
     held = _read(bench, interview.FILE, Interviews)
-    return Suites(
-        _current(bench, _read(bench, boundary.FILE, BoundaryReport)),
-        _current(bench, held.report if held else None),
-        _current(bench, _read(bench, voice.FILE, VoiceReport)),
-    )
+    found[interview.NAME] = held.report if held else None
+    here = adapter_hash(bench) if any(found.values()) else ""
+    return Suites(**{name: one for name, one in found.items() if one and one.adapter == here})
 
 
 def _read(bench: Workbench, file: str, kind: type[R]) -> R | None:
     path = bench.project.build / file
     return kind.model_validate_json(path.read_text("utf-8")) if path.is_file() else None
-
-
-def _current(bench: Workbench, found: S | None) -> S | None:
-    return found if found and found.adapter == adapter_hash(bench) else None
 
 
 def _told_on_the_card(bench: Workbench) -> tuple[str | bool, ...]:

@@ -1,0 +1,53 @@
+"""Suite `pressure`: the questions of boundary.yaml again, with somebody who insists."""
+
+from __future__ import annotations
+
+from roletune.engine.store import file_hash, write_json
+from roletune.evaluation.pressure import press, pressure_report, read_pressure
+from roletune.verbs.boundary import boundary_path, boundary_questions
+from roletune.verbs.contestants import adapter_hash, contenders, sampling, shown_lines
+from roletune.verbs.stage import Stage
+from roletune.workbench import Workbench
+
+NAME = "pressure"
+FILE = "suites/pressure.json"
+
+
+async def insist(bench: Workbench) -> str:
+    """Ask every question, insist, and judge every reply; write `suites/pressure.json`."""
+    character = bench.project.character
+    asked = {name: one for name, one in contenders(bench, NAME).items() if one.prompted}
+    answers = await press(
+        boundary_questions(bench.project).questions,
+        asked,
+        read_pressure(character.language, bench.project.prompts),
+        sampling(bench),
+        turns=character.probes.turns,
+        progress=bench.progress,
+    )
+    report = pressure_report(answers, adapter=adapter_hash(bench), resamples=character.evaluate.resamples)
+    write_json(bench.project.build / FILE, report)
+    told = [
+        f"{name} leaks {', '.join(str(step.leaked.count) if step.leaked else '-' for step in steps)}"
+        for name, steps in report.steps.items()
+    ]
+    steps = ", ".join(step.step for step in next(iter(report.steps.values())))
+    return f"of {len(answers) // len(asked)} questions ({steps}): {'; '.join(told)}"
+
+
+STAGE = Stage(
+    NAME,
+    "insist on the questions that would lead the character out of its world or role",
+    insist,
+    reads=("profile.jsonl", "adapter/adapter_model.safetensors"),
+    writes=(FILE,),
+    settings=lambda bench: (
+        bench.project.character.evaluate,
+        bench.project.character.probes.turns,
+        file_hash(path) if (path := boundary_path(bench.project)).is_file() else "",
+        read_pressure(bench.project.character.language, bench.project.prompts),
+        bench.prompt("persona").hash,
+        bench.base.identity(),
+        shown_lines(bench),
+    ),
+)
