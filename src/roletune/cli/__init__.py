@@ -33,6 +33,7 @@ from roletune.cli import (
     talk,
     trace,
 )
+from roletune.cli.panels import arrange
 from roletune.cli.session import fail
 from roletune.engine.threads import wait_as_suits
 from roletune.errors import RoletuneError
@@ -84,6 +85,7 @@ for module in (
     rolebench,
 ):
     module.register(app)
+arrange(app)
 
 
 def main() -> None:

@@ -38,13 +38,13 @@ def register(app: typer.Typer) -> None:
     for stage in STAGES.values():
         app.command(
             stage.name,
-            help=f"{stage.about[0].upper()}{stage.about[1:]} (and make what it needs first).",
+            help=f"{stage.about[0].upper()}{stage.about[1:]}.",
             epilog=f"roletune {stage.name} examples/jarvis",
         )(_command(stage.name))
     for method in METHODS.values():
         app.command(
             method.name,
-            help=f"Method: {method.about}. `roletune run` makes it if `methods:` in character.yaml names it.",
+            help=f"{method.about[0].upper()}{method.about[1:]}.",
             epilog=f"roletune {method.name} examples/jarvis\n\nroletune {method.name} examples/jarvis --dry-run",
         )(_command(method.name))
 
