@@ -18,7 +18,7 @@ from tests.studio.stage import HOSTILE, answers, make_stage, open_stage
 
 from roletune.engine.store import read_records
 from roletune.llm.scripted import ScriptedModel
-from roletune.records import Edit, Rating, Vote
+from roletune.records import Edit, Thumb, Vote
 
 pytest.importorskip("gradio", reason="the extra studio is not installed")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -157,7 +157,7 @@ def test_talk_swipe_edit_and_rate(page, studio):
     assert page.get_by_text("Who goes there?").count() == 0
     rated = last_answer(page).inner_text().strip()
     page.get_by_role("button", name="Like", exact=True).last.click()
-    (rating,) = until(lambda: read(studio.folder / "journal" / "ratings.jsonl", Rating))
+    (rating,) = until(lambda: read(studio.folder / "journal" / "thumbs.jsonl", Thumb))
     assert (rating.reply, rating.good) == (rated, True)
     assert [turn.text for turn in rating.context] == ["Who whistles indoors?"]
 

@@ -6,9 +6,9 @@ from tests.studio.stage import answers, make_stage, on_stage
 from roletune.engine.store import read_records
 from roletune.errors import EndpointError, ProjectError, ReplyError
 from roletune.llm.scripted import ScriptedModel
-from roletune.records import Rating
+from roletune.records import Thumb
 from roletune.studio.talk import answer, begin, bubbles, give_opinion, stop
-from roletune.verbs.ratings import ratings
+from roletune.verbs.thumbs import thumbs
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_thumbs_are_kept_with_all_that_was_said_before(folder):
         talk = give_opinion(troupe, talk, 1, True)
         assert give_opinion(troupe, talk, 0, True) is talk  # not one of the character's
         talk = give_opinion(troupe, talk, 1, None)
-        return talk, ratings(troupe.player("mira").bench)
+        return talk, thumbs(troupe.player("mira").bench)
 
     talk, kept = on_stage(work, folder)
     assert sorted((one.reply, one.good, one.strength) for one in kept.values()) == [
@@ -131,7 +131,7 @@ def test_thumbs_are_kept_with_all_that_was_said_before(folder):
     ]
     assert len({one.moment for one in kept.values()}) == 1  # a good and a bad reply to one moment
     assert [turn.text for turn in next(iter(kept.values())).context] == ["One?", "Salty answer number 1.", "Two?"]
-    assert len(read_records(folder / "journal" / "ratings.jsonl", Rating)) == 4
+    assert len(read_records(folder / "journal" / "thumbs.jsonl", Thumb)) == 4
     assert set(talk.opinions) == {one.id for one in kept.values()}
 
 
@@ -139,7 +139,7 @@ def test_a_rated_reply_that_was_edited_says_so(folder):
     async def work(troupe):
         talk = (await said(troupe, "Five?")).edit(1, "Five of them, dear.")
         give_opinion(troupe, talk, 1, True)
-        return [one for one in ratings(troupe.player("mira").bench).values() if one.reply == "Five of them, dear."]
+        return [one for one in thumbs(troupe.player("mira").bench).values() if one.reply == "Five of them, dear."]
 
     (rating,) = on_stage(work, folder)
     assert rating.edited

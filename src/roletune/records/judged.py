@@ -258,10 +258,10 @@ class Vote(Record):
     created: str = Field(description="UTC, ISO 8601")
 
 
-class Rating(Record):
-    """What somebody thought of one reply in a chat: a line of `journal/ratings.jsonl`; the last one with an id counts.
+class Thumb(Record):
+    """What somebody thought of one reply in a chat: a line of `journal/thumbs.jsonl`; the last one with an id counts.
 
-    Ratings with one `moment` are of several replies to the same turns: a good and a bad one are a preference.
+    Those with one `moment` are of several replies to the same turns: a good and a bad one are a preference.
     """
 
     schema_version: Literal[1] = 1

@@ -16,7 +16,7 @@ from roletune.inference.conversation import Conversation, printable
 from roletune.llm.request import ChatReply
 from roletune.records import Turn
 from roletune.studio.troupe import Player, Troupe
-from roletune.verbs.ratings import rate, rating_id
+from roletune.verbs.thumbs import rate, thumb_id
 
 Decision = bool | None
 
@@ -93,7 +93,7 @@ class Talk:
 
     def rating(self, place: int) -> str:
         """The id of a rating of that turn."""
-        return rating_id(self.conversation, place)
+        return thumb_id(self.conversation, place)
 
     @property
     def turns(self) -> tuple[Turn, ...]:

@@ -1,6 +1,6 @@
 """Thumbs: what somebody thinks of single replies in a chat, kept for KTO and DPO.
 
-A rating holds the scene, all that was said before and the reply, so it stays true whatever the chat goes on to be.
+A thumb holds the scene, all that was said before and the reply, so it stays true whatever the chat goes on to be.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from datetime import UTC, datetime
 from roletune.engine.lock import project_lock
 from roletune.engine.store import append_record, read_records
 from roletune.inference.conversation import Conversation
-from roletune.records import Rating, Turn, fingerprint
+from roletune.records import Thumb, Turn, fingerprint
 from roletune.verbs.contestants import adapter_hash
 from roletune.workbench import Workbench
 
-FILE = "ratings.jsonl"
+FILE = "thumbs.jsonl"
 
 
 def rate(
     bench: Workbench, conversation: Conversation, place: int, good: bool | None, *, strength: float, edited: bool
-) -> Rating:
+) -> Thumb:
     """Keep an opinion of the turn at `place` in the journal; None takes an earlier one back."""
-    rating = Rating(
-        id=rating_id(conversation, place),
+    thumb = Thumb(
+        id=thumb_id(conversation, place),
         moment=_moment(conversation, place),
         scene=conversation.scene,
         context=conversation.turns[:place],
@@ -34,19 +34,19 @@ def rate(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     with project_lock(bench.project.journal):  # not the pipeline's: a training may go on meanwhile
-        append_record(bench.project.journal / FILE, rating)
-    return rating
+        append_record(bench.project.journal / FILE, thumb)
+    return thumb
 
 
-def ratings(bench: Workbench) -> dict[str, Rating]:
+def thumbs(bench: Workbench) -> dict[str, Thumb]:
     """The last opinion of every reply that has one, by id."""
     path = bench.project.journal / FILE
-    last = {rating.id: rating for rating in read_records(path, Rating)} if path.is_file() else {}
-    return {identity: rating for identity, rating in last.items() if rating.good is not None}
+    last = {thumb.id: thumb for thumb in read_records(path, Thumb)} if path.is_file() else {}
+    return {identity: thumb for identity, thumb in last.items() if thumb.good is not None}
 
 
-def rating_id(conversation: Conversation, place: int) -> str:
-    """The id of a rating of the turn at `place`."""
+def thumb_id(conversation: Conversation, place: int) -> str:
+    """The id of a thumb for the turn at `place`."""
     return fingerprint(_moment(conversation, place), conversation.turns[place].text)
 
 
