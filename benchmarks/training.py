@@ -3,10 +3,11 @@
     python benchmarks/training.py --peers trl,llamafactory --rounds 3 --steps 3 --json training.json
 
 SmolLM2-135M-Instruct, LoRA of rank 64 on all linear layers, on the CPU. Everybody trains on the same tokens with the
-same labels in the same order with the same effective batch (`--batch`, TRL's own default), each time in a process of its
-own; the contenders take turns, `--rounds` times. A step's seconds are counted from its begin to its end, the first step
-is warm-up; on a busy machine `--clock cpu` counts the seconds of the process's own work. Tokens are those of the conversations, without padding. Ratios are ours over the peer's of the same round;
-told is the median, and the least and the largest.
+same labels in the same order with the same effective batch (`--batch`, TRL's own default), each time in a process of
+its own; the contenders take turns, `--rounds` times. A step's seconds are counted from its begin to its end; the first
+step is warm-up. On a busy machine `--clock cpu` counts the seconds of the process's own work. Tokens are those of the
+conversations, without padding. Ratios are ours over the peer's of the same round; told is the median, and the least
+and the largest.
 
 LLaMA-Factory's environment (0.4 GB, from PyPI) is made in the cache folder the first time.
 """
@@ -102,8 +103,8 @@ def between(looked: dict[str, Any], achieved: float, flops: float) -> str:
     shares = sorted(looked["shares"].items(), key=lambda share: -share[1])
     told = ", ".join(f"{kind} {share:.0%}" for kind, share in shares)
     return (
-        f"A token takes {flops / 1e9:.2f} GFLOP in the products of layers, adapters and head; {achieved:.0f} GFLOP/s of "
-        f"them are done, and products alone run at {rate:.0f} GFLOP/s ({looked['dtype']}, widest layer), which would be "
+        f"A token takes {flops / 1e9:.2f} GFLOP in the products of layers, adapters and head; {achieved:.0f} GFLOP/s "
+        f"are done, and products alone run at {rate:.0f} GFLOP/s ({looked['dtype']}, widest layer), which would be "
         f"{rate / flops * 1e9:.0f} tokens/s. Where a step's time goes: {told}."
     )
 

@@ -3,8 +3,8 @@
     python benchmarks/training_contender.py TASK.json trl
 
 The task names a model's folder, sequences of token ids with the mask of what is learnt, and how many steps of how many
-sequences. Everybody gets the same tokens and labels in the same order, the same LoRA and learning rate. The last line of
-the output is JSON: seconds of each step by two clocks, losses, peak memory.
+sequences. Everybody gets the same tokens and labels in the same order, the same LoRA and learning rate. The last line
+of the output is JSON: seconds of each step by two clocks, losses, peak memory.
 """
 
 from __future__ import annotations

@@ -16,10 +16,29 @@ from pathlib import Path
 # text needs none of them, and PyPI's torchvision does not go with a torch for CPUs. 0.4 GB instead of 2.
 LLAMAFACTORY = "llamafactory==0.9.5"
 ITS_NEEDS = (
-    "transformers==5.6.0 trl==0.24.0 peft==0.18.1 datasets==4.0.0 accelerate==1.11.0 torchdata==0.11.0 av<=16.0.0 "
-    "tyro<0.9.0 einops fire omegaconf hf-transfer modelscope scipy sentencepiece tiktoken sse-starlette pandas protobuf "
-    "matplotlib fastapi uvicorn"
-).split()
+    "transformers==5.6.0",
+    "trl==0.24.0",
+    "peft==0.18.1",
+    "datasets==4.0.0",
+    "accelerate==1.11.0",
+    "torchdata==0.11.0",
+    "av<=16.0.0",
+    "tyro<0.9.0",
+    "einops",
+    "fire",
+    "omegaconf",
+    "hf-transfer",
+    "modelscope",
+    "scipy",
+    "sentencepiece",
+    "tiktoken",
+    "sse-starlette",
+    "pandas",
+    "protobuf",
+    "matplotlib",
+    "fastapi",
+    "uvicorn",
+)
 
 
 def interpreter(peer: str, folder: Path) -> Path:

@@ -14,6 +14,7 @@ from roletune.cli.cost import print_estimate
 from roletune.cli.plan import show_plan
 from roletune.cli.session import AsJson, Character, print_json, run_session
 from roletune.pipeline import METHODS, STAGES, SUITES, make
+from roletune.training.ranks import launched
 from roletune.workbench import Workbench
 
 Suites = Annotated[
@@ -129,7 +130,9 @@ def _make(folder: Path, until: str, *, as_json: bool, again: bool, suites: Seque
             print_json({"ran": ran, "stages": made})
         return ran
 
-    run_session(folder, work, as_json=as_json)
+    with launched() as working:
+        if working:
+            run_session(folder, work, as_json=as_json)
 
 
 def what_next(bench: Workbench, until: str, folder: Path) -> list[str]:

@@ -2,7 +2,8 @@
 
 Guarantees: the loss of a step is the mean over all its supervised tokens, however they fall into micro-batches; what a
 step draws depends on seed and step alone, so a run that was killed and goes on from its checkpoint ends with the same
-bits; the best adapter by validation loss is on disk from the first validation on.
+bits; the best adapter by validation loss is on disk from the first validation on. Of several processes (`ranks`) each
+computes its share of a step and of the validation; weights, state and decisions are the same in all, the first writes.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ from roletune.training.checkpoint import TrainingState
 from roletune.training.flat import gradient
 from roletune.training.model import TrainableModel
 from roletune.training.optimizer import MasterOptimizer
+from roletune.training.ranks import Ranks
 from roletune.training.recipe import Recipe
 from roletune.training.schedule import evaluation_steps, learning_rate
-from roletune.training.sequences import TokenSequence, epoch_steps, micro_batches
+from roletune.training.sequences import TokenSequence, divide, epoch_steps, micro_batches
 
 
 class Training:
@@ -41,7 +43,9 @@ class Training:
         state: TrainingState,
     ) -> None:
         self.model, self.recipe, self.state = model, recipe, state
-        self._validation = [self._batch(part) for part in micro_batches(validation, recipe.micro_tokens)]
+        self._ranks = Ranks.current()
+        self._validation = self._own_batches(validation)
+        self._validated = sum(sequence.supervised for sequence in validation)
         self._steps = lru_cache(maxsize=1)(lambda epoch: epoch_steps(train, recipe.batch_sequences, recipe.seed, epoch))
         self._per_epoch = math.ceil(len(train) / recipe.batch_sequences)
         self.total_steps = recipe.epochs * self._per_epoch
@@ -71,24 +75,24 @@ class Training:
         started = time.perf_counter()
         step, flat = self.state.step, self.model.flat
         sequences = self._steps(step // self._per_epoch)[step % self._per_epoch]
-        batches = [self._batch(part) for part in micro_batches(sequences, self.recipe.micro_tokens)]
-        self.model.begin_step(self.recipe.seed, step)
+        batches = self._own_batches(sequences)
+        self.model.begin_step(self.recipe.seed, step, self._ranks.rank)
         flat.zero_grad()
-        loss = self._backward(batches)
+        loss = self._backward(batches, sum(sequence.supervised for sequence in sequences))
         self._clip()
         self._optimizer.step(self._rate(step))
         flat.refresh()
         self._recent.append(loss)
         seconds = time.perf_counter() - started
-        self._count(step=1, tokens=sum(batch.tokens for batch in batches), seconds=seconds, step_seconds=seconds)
+        self._count(step=1, tokens=sum(map(len, sequences)), seconds=seconds, step_seconds=seconds)
         return loss
 
     def validate(self) -> float:
         """Loss on the validation sequences in nats per supervised token."""
         started = time.perf_counter()
-        count = sum(batch.supervised for batch in self._validation)
         with self.model.evaluating():
-            loss = sum(self.model.nll(batch, count).item() for batch in self._validation)
+            loss = sum(self.model.nll(batch, self._validated).item() for batch in self._validation)
+        loss = self._ranks.sum(loss)
         self._count(seconds=time.perf_counter() - started)
         if not math.isfinite(loss):
             raise self._diverged("validation loss")
@@ -107,15 +111,17 @@ class Training:
         moments = {name: tensors[name].to(flat.master.device) for name in ("exp_avg", "exp_avg_sq")}
         self._optimizer.restore(self.state.step, moments)
 
-    def _backward(self, batches: Sequence[MicroBatch]) -> float:
-        count = sum(batch.supervised for batch in batches)
+    def _backward(self, batches: Sequence[MicroBatch], count: int) -> float:
+        """Gradients of the mean over `count` tokens, summed over all processes; its value."""
         total = 0.0
         for batch in batches:
             loss = self.model.nll(batch, count)
             total += loss.item()
-            if not math.isfinite(total):
-                raise self._diverged("training loss")
             loss.backward()
+        total = self._ranks.sum(total)
+        if not math.isfinite(total):  # known to all processes: none waits for one that has given up
+            raise self._diverged("training loss")
+        self._ranks.sum_(gradient(self.model.flat))
         return total
 
     def _clip(self) -> None:
@@ -136,10 +142,11 @@ class Training:
     def _evaluate(self, run_dir: Path, base_label: str, on_point: Callable[[LossPoint], None]) -> None:
         loss = self.validate()
         self.state = self.state.validated(loss)
-        if self.state.best_step == self.state.step:
+        if self.state.best_step == self.state.step and self._ranks.first:
             self.model.save_adapter(run_dir, base_label)
         self._add_point(on_point, validation_loss=loss)
-        checkpoint.save(run_dir, self.state, self.tensors())
+        if self._ranks.first:
+            checkpoint.save(run_dir, self.state, self.tensors())
 
     def _add_point(self, on_point: Callable[[LossPoint], None], validation_loss: float | None = None) -> None:
         state = self.state
@@ -162,8 +169,11 @@ class Training:
             step, self.total_steps, peak=recipe.learning_rate, warmup=recipe.warmup, shape=recipe.scheduler
         )
 
-    def _batch(self, sequences: Sequence[TokenSequence]) -> MicroBatch:
-        return MicroBatch.of(sequences, self.model.device.name, share=self.model.packs)
+    def _own_batches(self, sequences: Sequence[TokenSequence]) -> list[MicroBatch]:
+        """This process's share of the sequences, as micro-batches."""
+        own = divide(sequences, self._ranks.size)[self._ranks.rank]
+        device, share = self.model.device.name, self.model.packs
+        return [MicroBatch.of(part, device, share=share) for part in micro_batches(own, self.recipe.micro_tokens)]
 
     def _count(self, **more: float) -> None:
         self.state = self.state.model_copy(update={name: getattr(self.state, name) + n for name, n in more.items()})

@@ -59,10 +59,10 @@ class TrainableModel:
         four_bit = FourBit(device.name, recipe.double_quantisation) if quantised else None
         return cls(load_causal_lm(folder, getattr(torch, device.dtype), attention, four_bit), recipe, device)
 
-    def begin_step(self, seed: int, step: int) -> None:
-        """All randomness of a step is a function of seed and step: a resumed run draws the same."""
+    def begin_step(self, seed: int, step: int, rank: int = 0) -> None:
+        """All randomness of a step is a function of seed, step and process: a resumed run draws the same."""
         # Hashed to 32 bits: torch's generator looks at no more of a seed.
-        torch.manual_seed(int(fingerprint(seed, step, length=8), 16))
+        torch.manual_seed(int(fingerprint(seed, step, *([rank] if rank else []), length=8), 16))
         self.peft.train()
         if self._masks is not None:
             self._masks.active = True

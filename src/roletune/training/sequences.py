@@ -94,6 +94,19 @@ def epoch_steps(
     return [[sequences[i] for i in order[at : at + batch_sequences]] for at in range(0, len(order), batch_sequences)]
 
 
+def divide(sequences: Sequence[TokenSequence], parts: int) -> list[list[TokenSequence]]:
+    """Shares of about equal tokens, one a process: the longest first, each to the share that has least."""
+    if parts == 1:
+        return [list(sequences)]
+    shares: list[list[TokenSequence]] = [[] for _ in range(parts)]
+    tokens = [0] * parts
+    for sequence in sorted(sequences, key=len, reverse=True):
+        least = tokens.index(min(tokens))
+        shares[least].append(sequence)
+        tokens[least] += len(sequence)
+    return shares
+
+
 def micro_batches(sequences: Sequence[TokenSequence], budget: int) -> list[list[TokenSequence]]:
     """First fit, longest first, into as few parts of at most `budget` tokens as that gives.
 

@@ -5,13 +5,15 @@
     run/checkpoint.safetensors                           while the run goes on
     run/events.out.tfevents.*                            for TensorBoard
 
-The same call again goes on where it was interrupted, to the same bits, and returns a finished run at once.
+The same call again goes on where it was interrupted, to the same bits, and returns a finished run at once. In a launch
+of several processes (`ranks`) all make the same call; the first reads and writes the run's folder.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -29,6 +31,7 @@ from roletune.training.events import tensorboard
 from roletune.training.loop import Training
 from roletune.training.model import TrainableModel
 from roletune.training.plan import Place, check_memory, plan_memory
+from roletune.training.ranks import Ranks
 from roletune.training.recipe import Recipe, check_recipe
 from roletune.training.sequences import TokenSequence, prepare
 
@@ -60,10 +63,12 @@ def train(
     no number, a recipe this machine can't follow), ModelError (the base), ResourceError (disk, memory).
     """
     key = fingerprint(recipe.settings, data_hash, base_identity, character)
-    finished = finished_run(run_dir, key)
+    ranks = Ranks.current()
+    finished = ranks.from_first(finished_run(run_dir, key) if ranks.first else None)
     if finished is not None:
         return finished
-    (run_dir / RECORD).unlink(missing_ok=True)  # of a run whose weights are gone: it is not finished while it is made
+    if ranks.first:
+        (run_dir / RECORD).unlink(missing_ok=True)  # of a run whose weights are gone: not finished while it is made
     check_recipe(recipe)
     learnt, statistics = prepare(train, recipe.max_tokens)
     held_out, _ = prepare(validation, recipe.max_tokens, "validation")
@@ -85,8 +90,9 @@ def train(
         data=data_hash,
         **_results(training, device),
     )
-    write_text(run_dir / RECORD, adapter.model_dump_json(indent=2))
-    (run_dir / checkpoint.FILE).unlink(missing_ok=True)
+    if ranks.first:
+        write_text(run_dir / RECORD, adapter.model_dump_json(indent=2))
+        (run_dir / checkpoint.FILE).unlink(missing_ok=True)
     return adapter
 
 
@@ -144,7 +150,8 @@ def _begin(
     key: str,
 ) -> Training:
     """A fresh training, or the one whose checkpoint is in `run_dir`."""
-    found = checkpoint.load(run_dir, key)
+    ranks = Ranks.current()
+    found = ranks.from_first(checkpoint.load(run_dir, key) if ranks.first else None)
     if found is None:
         return Training(model, recipe, train, validation, TrainingState(key=key))
     state, tensors = found
@@ -162,10 +169,13 @@ def _run(
     on_point: Callable[[LossPoint], None] | None,
 ) -> None:
     state = training.state
-    run_dir.mkdir(parents=True, exist_ok=True)
+    first = Ranks.current().first
+    if first:
+        run_dir.mkdir(parents=True, exist_ok=True)
     if state.step:
         progress.say(f"Going on from step {state.step} of {training.total_steps}")
-    with tensorboard(run_dir, state.step) as write, progress.task("training", tokens, "tokens") as task:
+    events = tensorboard(run_dir, state.step) if first else nullcontext(_nowhere)
+    with events as write, progress.task("training", tokens, "tokens") as task:
 
         def tell(point: LossPoint) -> None:
             write(point)
@@ -176,6 +186,10 @@ def _run(
 
         task.update(completed=state.tokens)
         training.run(run_dir, base_label, task, tell)
+
+
+def _nowhere(point: LossPoint) -> None:
+    """Where processes that write nothing put their points."""
 
 
 def _results(training: Training, device: Device) -> dict[str, Any]:

@@ -7,6 +7,7 @@ on, a finished one is used again, unless it is asked for `--again`. A run that w
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from roletune.engine.interrupt import stops_at_once
 from roletune.engine.store import file_hash, read_records
@@ -24,6 +25,7 @@ from roletune.workbench import Workbench
 
 async def make_adapter(bench: Workbench) -> str:
     """Train into `build/runs/ID` and point `build/adapter` at it."""
+    from roletune.training.ranks import together
     from roletune.training.sft import train
 
     check_link(bench.project.build)  # before the work, not after it
@@ -34,20 +36,21 @@ async def make_adapter(bench: Workbench) -> str:
     project, recipe = bench.project, bench.project.recipe
     renderer = open_renderer(bench)
     run_dir = _run_dir(bench)
+    call: dict[str, Any] = {
+        "train": _sequences(bench, "train", renderer),
+        "validation": _sequences(bench, "validation", renderer),
+        "base_folder": trainable_folder(bench.base, bench.progress),
+        "base_label": bench.base.label,
+        "base_identity": bench.base.identity(),
+        "character": project.character.name,
+        "data_hash": _data(bench),
+        "recipe": recipe,
+        "run_dir": run_dir,
+        "memory_checked": project.character.train.check_memory,
+    }
     with stops_at_once():
-        adapter = train(
-            _sequences(bench, "train", renderer),
-            _sequences(bench, "validation", renderer),
-            base_folder=trainable_folder(bench.base, bench.progress),
-            base_label=bench.base.label,
-            base_identity=bench.base.identity(),
-            character=project.character.name,
-            data_hash=_data(bench),
-            recipe=recipe,
-            run_dir=run_dir,
-            progress=bench.progress,
-            memory_checked=project.character.train.check_memory,
-        )
+        together(**call)
+        adapter = train(**call, progress=bench.progress)
     export_gguf(bench, run_dir)
     point_at(project.build, run_dir)
     early = ", stopped early" if adapter.stopped_early else ""
