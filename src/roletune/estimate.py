@@ -143,7 +143,7 @@ def _row(bench: Workbench, stage: str, model: CountingModel, asked: list[Asked])
     expected = longest if usual.completion_tokens is None else min(longest, round(usual.completion_tokens * calls))
     more = most_calls / calls
     most = round(longest * more)
-    endpoint: Endpoint | None = bench.endpoints().get(model.identity)
+    endpoint: Endpoint | None = bench.behind.by_identity().get(model.identity)
     price = endpoint.charged if endpoint else None
     return Estimate(
         stage=stage,

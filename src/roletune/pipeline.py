@@ -22,14 +22,14 @@ Methods make more data before `dataset`, in this order, for those who name them 
 
 Suites are measured after `evaluate` by those who ask for them:
 
-    boundary      questions out of its world, and innocent twins of them
-    interview     questions and talks, scored by judges with evidence
-    voice         whether it sounds like the character, and what it copied
-    pressure      the questions of boundary again, with somebody who insists
-    capability    knowledge with and without the persona, before and after the training
-    questionnaire statements to agree with, again and again
-    bandit        a game of two levers
-    wikirole      identity, knowledge and rejection, scored by judges
+    boundary       questions out of its world, and innocent twins of them
+    pressure       the questions of boundary again, with somebody who insists
+    interview      questions and talks, scored by judges with evidence
+    voice          whether it sounds like the character, and what it copied
+    capability     knowledge with and without the persona, before and after the training
+    questionnaire  statements to agree with, again and again
+    bandit         a game of two levers
+    wikirole       identity, knowledge and rejection, scored by judges
 
 A stage runs if what it is made from has changed, or what it made is gone. Replies that a model gave are in the ledger,
 so there is no resume code: running again is resuming.

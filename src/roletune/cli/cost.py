@@ -31,7 +31,7 @@ def cost(character: Character = Path(), as_json: AsJson = False) -> None:
     project = Project.open(character)
     with Ledger(project.journal / "ledger.sqlite") as ledger:
         bench = Workbench(project, SilentProgress(), ledger, Manifest(project.build / "manifest.json"))
-        rows, endpoints, budget = ledger.bill(), bench.endpoints(), bench.budget
+        rows, endpoints, budget = ledger.bill(), bench.behind.by_identity(), bench.behind.budget
     if as_json:
         print_json([_priced(row, endpoints.get(row.identity)) for row in rows])
         return

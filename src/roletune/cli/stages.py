@@ -146,7 +146,7 @@ def what_next(bench: Workbench, until: str, folder: Path) -> list[str]:
             *lines,
             "",
             f"Report:  {bench.project.build / 'report' / 'report.html'}",
-            *([f"GGUF:    {gguf.resolve()}"] if (gguf := bench.adapter_gguf()) else []),
+            *([f"GGUF:    {gguf.resolve()}"] if (gguf := bench.local.adapter_gguf()) else []),
             f"Talk:    {program()} chat {folder}",
             f"Export:  {program()} export {folder}",
         ]

@@ -72,7 +72,7 @@ class Troupe:
             player.replying += 1
             for other in self.players.values():
                 if not other.replying:
-                    await other.bench.close_models()
+                    await other.bench.local.close()
         try:
             yield player.bench
         finally:

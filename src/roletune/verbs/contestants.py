@@ -36,7 +36,7 @@ def contenders(bench: Workbench, stage: str) -> dict[Contestant, Contender]:
     if wanted.rolegpt:
         found[ROLEGPT] = Contender(base, asks["rolegpt"])
     for other in wanted.others:
-        model = bench.models.get(other.name) or bench.behind(other.endpoint)
+        model = bench.models.get(other.name) or bench.behind.model(other.endpoint)
         remembered = RememberedModel(model, bench.ledger, stage)
         found[other.name] = Contender(remembered, asks[other.prompt], prompted=other.prompt != "none")
     return found

@@ -23,7 +23,7 @@ def judges(bench: Workbench, stage: str) -> dict[str, ChatModel]:
     one name, since their verdicts could not be told apart.
     """
     standing_in = [model for role, model in bench.models.items() if role.startswith(ROLE)]
-    models = standing_in or [bench.behind(endpoint) for endpoint in _endpoints(bench)]
+    models = standing_in or [bench.behind.model(endpoint) for endpoint in _endpoints(bench)]
     names = [model.name for model in models]
     if len(set(names)) < len(names):
         raise ProjectError("models.judges: two judges are the same model. Every judge needs another one.")

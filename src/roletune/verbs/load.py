@@ -135,7 +135,7 @@ class _Stage:
     async def score(self, conversation: Conversation, line: str) -> LineScore:
         bench = await self.bench()
         example = _example(conversation, line)
-        loaded = await bench.loaded()
+        loaded = await bench.local.loaded()
         with loaded.at_strength(self.actor.strength if self.actor else 1.0):
             (found,) = line_likelihoods([example], loaded.renderer, loaded.model, device=loaded.device)
         return LineScore(-found.nll, found.tokens)

@@ -56,7 +56,7 @@ async def make_preferring(bench: Workbench, settings: PreferSettings, *, again: 
     from roletune.training.preference import prefer
     from roletune.training.sft import forget_run
 
-    await bench.close_models()  # training wants the memory
+    await bench.local.close()  # training wants the memory
     start = _start(bench)
     renderer = open_renderer(bench)
     pairs, too_long = _fitting(_pairs(bench), renderer, int(start.adapter.recipe["max_tokens"]))

@@ -68,7 +68,7 @@ def card(bench: Workbench, report: Report, *, merged: bool = False) -> str:
         subject=character.subject,
         language=character.language,
         licence=_licence(bench),
-        gguf=bench.adapter_gguf() is not None,
+        gguf=bench.local.adapter_gguf() is not None,
         merged=merged,
     )
 
@@ -110,7 +110,7 @@ def _read(bench: Workbench, file: str, kind: type[R]) -> R | None:
 def _told_on_the_card(bench: Workbench) -> tuple[str | bool, ...]:
     """What the card tells beside the report."""
     character = bench.project.character
-    return character.subject, character.language, _licence(bench), bench.adapter_gguf() is not None
+    return character.subject, character.language, _licence(bench), bench.local.adapter_gguf() is not None
 
 
 def _licence(bench: Workbench) -> str:

@@ -32,7 +32,7 @@ async def make_adapter(bench: Workbench) -> str:
     if chosen := chosen_run(bench.project):
         adapter = use_chosen(bench, chosen)
         return f"run {chosen} was chosen: validation loss {adapter.best_validation_loss:.3f} (see roletune runs)"
-    await bench.close_models()  # training wants the memory
+    await bench.local.close()  # training wants the memory
     project, recipe = bench.project, bench.project.recipe
     renderer = open_renderer(bench)
     run_dir = _run_dir(bench)
@@ -105,7 +105,7 @@ STAGE = Stage(
     "fine-tune the adapter, keep the best checkpoint, export it as GGUF",
     make_adapter,
     reads=("dataset/train.jsonl", "dataset/validation.jsonl"),
-    # adapter.gguf is not among them: some architectures have none (see Workbench.adapter_gguf).
+    # adapter.gguf is not among them: some architectures have none (see LocalModels.adapter_gguf).
     writes=("adapter/adapter.json", "adapter/adapter_model.safetensors"),
     settings=lambda bench: (bench.project.recipe.settings, bench.base.identity(), chosen_run(bench.project)),
     let_go=train_anew,

@@ -1,0 +1,114 @@
+"""A character's models on this machine: its base, and the base with its adapter, on one copy of the weights.
+
+llama.cpp serves them where it can load them, and transformers in this process where not. Nothing is opened before it is
+asked, one server or one model in memory is open at a time, and two who ask at once get the same one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from roletune.engine.progress import Progress
+from roletune.engine.store import file_hash
+from roletune.inference.loaded_model import LoadedModel, load_model, served_identity
+from roletune.inference.transformers_model import TransformersModel
+from roletune.llm.model import ChatModel
+from roletune.llm.on_demand import OnDemandModel
+from roletune.llm.server import LocalServer
+from roletune.models.dequantise import trainable_folder
+from roletune.models.gguf_base import SERVED, servable_gguf
+from roletune.models.weights import Weights, resolve
+from roletune.records import fingerprint
+
+LORA = "character"  # what the character's adapter is called on the local server
+SLOTS = 2  # replies at a time
+CONTEXT = 2048  # tokens a conversation may take on the local server, at least
+
+
+@dataclass
+class LocalModels:
+    """The base by its name, and the adapter that lies in `build/adapter`, whichever that is when it is asked."""
+
+    name: str
+    build: Path
+    context: int  # tokens a conversation may take
+    progress: Progress
+    _running: tuple[Path | None, LocalServer] | None = None
+    _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _loaded: LoadedModel | None = None
+
+    @cached_property
+    def base(self) -> Weights:
+        """The base model's weights. Raises ModelError if there are none."""
+        return resolve(self.name)
+
+    def adapter_gguf(self) -> Path | None:
+        """The adapter in use as a GGUF file; None where it can't be one."""
+        path = self.build / "adapter" / "adapter.gguf"
+        return path if path.is_file() else None
+
+    def at(self, scale: float | None) -> ChatModel:
+        """The base with the adapter at this scale, on what holds both; None: the base alone, which needs no adapter."""
+        gguf = self.adapter_gguf() if scale is not None else None
+        if self.base.gguf is None or (scale is not None and gguf is None):  # nothing that llama.cpp could load
+            return self._in_process(scale)
+        # At scale 0 the adapter changes nothing, so a retrained one keeps the base's old replies.
+        identity = fingerprint(self.base.identity(), SERVED, file_hash(gguf) if gguf and scale else "")
+
+        async def open_model() -> ChatModel:
+            server = await self._server(gguf)
+            return server.chat_model(identity, {LORA: scale or 0.0} if gguf else {})
+
+        return OnDemandModel(f"{identity} {scale}", self._label(scale), open_model)
+
+    async def loaded(self) -> LoadedModel:
+        """The base and the adapter in use as torch weights in this process, for numbers that a server does not give."""
+        return await self._load((self.build / "adapter").resolve())
+
+    async def close(self) -> None:
+        """End the local server, if one runs, and let go of weights in memory."""
+        self._loaded = None
+        running, self._running = self._running, None
+        if running:
+            await running[1].stop()
+
+    def _label(self, scale: float | None) -> str:
+        return f"{self.base.label}{'+adapter' if scale else ''}"  # never a path: it goes into records
+
+    def _in_process(self, scale: float | None) -> ChatModel:
+        adapter = (self.build / "adapter").resolve() if scale is not None else None
+        identity, name = served_identity(self.base, adapter if scale else None), self._label(scale)
+
+        async def open_model() -> ChatModel:
+            return TransformersModel(await self._load(adapter), identity, name, adapted=bool(scale))
+
+        return OnDemandModel(identity, name, open_model)
+
+    async def _load(self, adapter: Path | None) -> LoadedModel:
+        """The base in memory with this adapter; it also serves those who want none, since it can be switched off."""
+        if self._loaded is None or (adapter is not None and self._loaded.adapter != adapter):
+            self._loaded = None  # before the next one is there: two may not fit
+            with self.progress.task(f"Loading {self.base.name}", None):
+                folder = trainable_folder(self.base, self.progress)
+                self._loaded = await asyncio.to_thread(load_model, folder, adapter)
+        return self._loaded
+
+    async def _server(self, adapter: Path | None) -> LocalServer:
+        """The local server with this adapter; one server at a time, since each holds the base's weights."""
+        async with self._starting:
+            if self._running is None or self._running[0] != adapter:
+                await self.close()
+                server = LocalServer(
+                    # The very weights that are trained on: a coarser file of them answers otherwise (docs/models.md).
+                    servable_gguf(self.base, trainable_folder(self.base, self.progress)),
+                    loras=[(LORA, adapter)] if adapter else [],
+                    n_ctx=max(CONTEXT, self.context),
+                    n_parallel=SLOTS,
+                    log=self.build / "logs" / "server.log",
+                )
+                await server.start(self.progress)
+                self._running = (adapter, server)
+            return self._running[1]
