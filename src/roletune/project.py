@@ -267,8 +267,9 @@ def _package_folder(package: str) -> Path | None:
 
 
 def _read(path: Path) -> dict[Any, Any]:
+    text = read_text(path)  # its error is about the encoding, not about YAML
     try:
-        values = yaml.safe_load(read_text(path))
+        values = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none
         raise ProjectError(f"{path} is not valid YAML: {_where(error)}") from error
     if not isinstance(values, dict):
