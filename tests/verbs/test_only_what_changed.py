@@ -4,10 +4,12 @@ import asyncio
 
 import pytest
 import yaml
-from tests.character import PROFILE, make_character, scripted_writer, workbench
+from tests.character import PROFILE, make_character, scene, scripted_writer, workbench
 
 from roletune.pipeline import make
 from roletune.prompts import load_prompt
+from roletune.records import Provenance, Scene
+from roletune.verbs.writing import examples_for
 
 PLAYED = 3  # two scenes that were known, and the one new one that is like no other
 SETTINGS = {
@@ -74,6 +76,29 @@ def test_an_added_passage_asks_about_itself_and_for_what_is_new_because_of_it(fo
         PROFILE + "\n## Fears\nFog makes her hum, and strangers make her count.\n", "utf-8"
     )
     again = asked(folder)
-    assert again["scenes"] == 2  # the new passage, and the call after it: its examples go by its place in the plan
+    assert again["scenes"] == 1  # about the new passage; it takes the place of the last repetition of the plan
     assert again.get("experiences", 0) <= 1
     assert "protective" not in again
+
+
+def test_an_added_dialogue_asks_again_only_what_it_is_an_example_for(tmp_path):
+    settings = {"splits": {"validation": 0, "test": 0}, "scenes": {"count": 0}, "experiences": {"replays": 12}}
+    folder = make_character(tmp_path / "mira", **settings, protective={"count": 16, "twins": False})
+    assert asked(folder) == {"experiences": 12, "protective": 16}
+    more = scene("The bell", "Who rang?", "Fog did; it has long arms and no manners whatever.")
+    (folder / "dialogues" / "more.md").write_text(more, "utf-8")
+    again = asked(folder)
+    assert 0 < again["experiences"] < 6
+    assert 0 < again["protective"] < 8
+
+
+def test_examples_go_by_what_a_call_is_about_and_differ_from_call_to_call():
+    scenes = [Scene(id=str(k), provenance=Provenance(source=f"s#{k}")) for k in range(30)]
+    calls = [(f"passage {k}", sample) for k in range(10) for sample in range(2)]
+    chosen = {call: [one.id for one in examples_for(call, scenes, 2)] for call in calls}
+    assert chosen == {call: [one.id for one in examples_for(call, scenes[::-1], 2)] for call in reversed(calls)}
+    assert len({one for ids in chosen.values() for one in ids}) > 15  # of at most 30
+    without = [one for one in scenes if one.id != "7"]
+    changed = [call for call in calls if [one.id for one in examples_for(call, without, 2)] != chosen[call]]
+    assert changed == [call for call in calls if "7" in chosen[call]]
+    assert examples_for(("nothing", 0), [], 2) == []

@@ -9,10 +9,10 @@ from roletune.verbs.stage import Stage
 from roletune.verbs.writing import (
     again,
     ask_each,
+    examples_for,
     keep_good,
     partners_of_all,
     train_dialogues,
-    turned,
     writing_settings,
 )
 from roletune.workbench import Workbench
@@ -31,16 +31,16 @@ async def make_experiences(bench: Workbench) -> str:
 
     async def write(call: tuple[Scene, int]) -> Dialogue:
         scene, sample = call
-        # A function of the scene, so that adding one (by hand, with any id) does not change the others.
-        place = int(fingerprint(scene.id), 16) + sample
+        others = [dialogue for dialogue in lived if dialogue.scene.id != scene.id]  # a replay would be copied from it
+        named = next((name for name in scene.present if not profile.is_me(name)), "")
         return await write_experience(
             scene,
             writer,
             profile=profile,
             passage=bench.passage(scene.provenance.passage),
             prompt=prompt,
-            examples=turned(lived, place)[: settings.examples],
-            partner=next((name for name in scene.present if not profile.is_me(name)), partners[place % len(partners)]),
+            examples=examples_for((scene.id, sample), others, settings.examples),
+            partner=named or min(partners, key=lambda name: fingerprint(scene.id, sample, name)),
             settings=settings,
             sample=sample,
             again=again(bench, settings.retries),

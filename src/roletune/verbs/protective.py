@@ -9,10 +9,10 @@ from roletune.verbs.stage import Stage
 from roletune.verbs.writing import (
     again,
     ask_each,
+    examples_for,
     keep_good,
     read_dialogues_of,
     train_dialogues,
-    turned,
     writing_settings,
 )
 from roletune.workbench import Workbench
@@ -26,16 +26,16 @@ async def make_protective(bench: Workbench) -> str:
     writer, prompt = bench.ask("writer", "protective"), bench.prompt("protective")
     twin_prompt, clean = bench.prompt("protective_twin"), [d for d in train if d.purpose == "lived"]
     lures = plan_lures(lures_for(read_lures(profile.language, bench.project.prompts), profile.boundary), settings)
-    calls = [(k, lure, twin) for twin in (False, True)[: 1 + settings.twins] for k, lure in enumerate(lures)]
+    calls = [(lure, twin) for twin in (False, True)[: 1 + settings.twins] for lure in lures]
 
-    async def write(call: tuple[int, Lure, bool]) -> Dialogue:
-        number, lure, twin = call
+    async def write(call: tuple[Lure, bool]) -> Dialogue:
+        lure, twin = call
         return await write_protective(
             lure,
             writer,
             profile=profile,
             prompt=twin_prompt if twin else prompt,
-            examples=turned(clean if twin else examples, number)[: settings.examples],
+            examples=examples_for((lure.title, twin), clean if twin else examples, settings.examples),
             settings=settings,
             again=again(bench, settings.retries),
             twin=twin,

@@ -6,7 +6,7 @@ from roletune.engine.store import read_records
 from roletune.records import Rejection, Scene
 from roletune.synthesis.scenes import SceneCall, drop_repeated, extract_scenes, plan_round, select_scenes
 from roletune.verbs.stage import Stage
-from roletune.verbs.writing import again, ask_each, train_dialogues, turned, writing_settings
+from roletune.verbs.writing import again, ask_each, examples_for, train_dialogues, writing_settings
 from roletune.workbench import Workbench
 
 
@@ -20,25 +20,25 @@ async def make_scenes(bench: Workbench) -> str:
     examples = [scene for scene in known if scene.background and scene.title]
     writer, prompt = bench.ask("writer", "scenes"), bench.prompt("scenes")
 
-    async def extract(call: tuple[int, SceneCall]) -> list[Scene]:
+    async def extract(call: SceneCall) -> list[Scene]:
         return await extract_scenes(
-            call[1],
+            call,
             writer,
             profile=profile,
             prompt=prompt,
-            examples=turned(examples, call[0] * settings.examples)[: settings.examples],
+            examples=examples_for((call.passage.id, call.sample), examples, settings.examples),
             settings=settings,
             again=again(bench, settings.retries),
         )
 
     chosen: list[Scene] = []
     rejected: list[Rejection] = []
-    asked = number = brought = 0
+    number = brought = 0
     while calls := plan_round(profile.passages, settings, number, chosen, brought):
-        made, failed = await ask_each(bench, "scenes", list(enumerate(calls, asked)), extract)
+        made, failed = await ask_each(bench, "scenes", calls, extract)
         fresh, unfit = select_scenes([scene for scenes in made for scene in scenes], [*known, *chosen], names, settings)
         chosen, rejected = [*chosen, *fresh], [*rejected, *failed, *unfit]
-        asked, number, brought = asked + len(calls), number + 1, len(fresh)
+        number, brought = number + 1, len(fresh)
     kept = bench.keep("scenes", [*told, *chosen], [*repeated, *rejected], Scene)
     if told:
         return f"{len(kept)} scenes kept, {len(told)} of them from the sources; {settings.count} asked for"

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Literal, TypeVar
+from typing import Literal, Protocol, TypeVar
 
 from roletune.engine.runner import Outcome, run
 from roletune.engine.store import read_records
 from roletune.errors import RefusedError, ReplyError
-from roletune.records import Dialogue, Profile, Rejection
+from roletune.records import Dialogue, Profile, Rejection, fingerprint
 from roletune.synthesis.asking import Again
 from roletune.synthesis.quality import QualitySettings, judge
 from roletune.workbench import Workbench
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class Named(Protocol):
+    """A record with an identity."""
+
+    @property
+    def id(self) -> str:
+        """What tells it from every other one."""
+
+
+N = TypeVar("N", bound=Named)
 
 _OF_ONE_CALL = (ReplyError, RefusedError)  # says nothing about the next call
 
@@ -112,10 +123,13 @@ def partners_of_all(dialogues: Sequence[Dialogue], profile: Profile) -> list[str
     return sorted((name for name in count if count[name]), key=lambda name: (-count[name], name)) or ["Visitor"]
 
 
-def turned(items: Sequence[T], places: int) -> list[T]:
-    """The items, another one first for each call, so that calls see different examples."""
-    start = places % len(items) if items else 0
-    return [*items[start:], *items[:start]]
+def examples_for(call: Sequence[object], items: Sequence[N], count: int) -> list[N]:
+    """`count` of the items as examples, others for each call, which `call` names by what it is about.
+
+    By what it is about, not by its place in the plan, so that a new passage, scene or lure changes no other call; each
+    item has its own rank, so that a new one changes only the calls that it is an example for.
+    """
+    return sorted(items, key=lambda item: fingerprint(*call, item.id))[:count]
 
 
 def writing_settings(bench: Workbench, stage: str) -> tuple[str, str]:
