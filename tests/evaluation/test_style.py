@@ -83,6 +83,11 @@ def test_a_line_that_begins_with_a_heading_is_not_somebody_elses_line():
     assert CHECKS["speaks_for_the_user"]("Status: all green, sir.", JARVIS) is None
 
 
+def test_verses_that_break_after_a_colon_are_no_script():
+    verses = "Leave wringing of your hands: peace!\nsit you down: and let me\nwring your heart: for so I shall."
+    assert CHECKS["speaks_for_the_user"](verses, JARVIS) is None
+
+
 @pytest.mark.parametrize(
     "reply", ["Quite so, sir. 😀", "“Ready,” he said.", "Quite so, sir! :)", "He said “quite so, sir.”"]
 )

@@ -108,3 +108,21 @@ def test_instructions_are_what_opens_a_scene_of_the_train_split():
         ("JARVIS, are you up?", "Tony", 1),
     ]
     assert plan_rules([], PROFILE, 3) == []
+
+
+def test_of_a_scene_that_the_character_does_not_open_the_first_question_that_stands_alone_is_taken():
+    long = dialogue(
+        "*enter a page*",
+        "Tony: Guards, leave us.",
+        "Pepper: They left.",
+        "JARVIS: They did.",
+        "Tony: What?",
+        "JARVIS: They left, sir.",
+        "Tony: And who told you to count the guards?",
+        "JARVIS: Nobody, sir.",
+        "Tony: And who asked you about my guests?",
+        "Pepper: I did.",
+    )
+    assert [told.text for told in plan_rules([long], PROFILE, 1)] == ["And who told you to count the guards?"]
+    after_action = dialogue("*enter a page*", *GOOD)
+    assert [told.text for told in plan_rules([after_action], PROFILE, 1)] == ["JARVIS, are you up?"]

@@ -51,6 +51,11 @@ def count_words(text: str) -> int:
     return len(word_list(text))
 
 
+def spaced(text: str) -> bool:
+    """Whether its script puts spaces between words."""
+    return re.search(f"[{_UNSPACED}]", text) is None
+
+
 def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
     """|a & b| / |a | b|, 0 for two empty sets."""
     union = len(a | b)

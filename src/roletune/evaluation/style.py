@@ -112,7 +112,14 @@ def speaks_for_the_user(reply: str, manner: Manner) -> Finding | None:
         return _found("speaks_for_the_user", "puts its own name before its line", label)
     # An unknown label may be a heading ("Status: ..."); two different ones are a script.
     unknown = re.findall(r"^\s*([^\W\d_][\w.' -]{0,30}:)(?=\s|$)", reply, re.MULTILINE)
-    return _found("speaks_for_the_user", "writes a script", unknown[0]) if len(set(unknown)) > 1 else None
+    names = [label for label in unknown if _is_like_a_name(label)]
+    return _found("speaks_for_the_user", "writes a script", names[0]) if len(set(names)) > 1 else None
+
+
+def _is_like_a_name(label: str) -> bool:
+    """Short, and every word a capital one: a line of verse may end in a colon, too ("Friend, look to it: ...")."""
+    words = label.rstrip(":").split()
+    return len(words) <= 3 and all(word[0] == word[0].upper() for word in words)
 
 
 def leaves_role(reply: str, manner: Manner) -> Finding | None:

@@ -23,6 +23,7 @@ from roletune.prompts import Prompt
 from roletune.records import Dialogue, Profile, Provenance, RoleCard, Scene, Turn, fingerprint
 from roletune.synthesis.asking import Again, ask_until_read
 from roletune.synthesis.labelled import read_blocks
+from roletune.synthesis.quality import AnswerQuality
 from roletune.synthesis.settings import WritingSettings
 
 Scope = Literal["in scope", "contrastive"]
@@ -44,6 +45,7 @@ class DittoSettings(WritingSettings):
     max_tokens: int = Field(default=400, ge=50)
     retries: int = Field(default=2, ge=0, description="times a reply that can't be read is asked for again")
     seed: int = Field(default=0, description="of who is paired with whom")
+    quality: AnswerQuality = AnswerQuality()
 
 
 class Pair(NamedTuple):

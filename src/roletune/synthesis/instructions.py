@@ -23,6 +23,7 @@ from roletune.rendering.script import render_turn
 from roletune.synthesis.asking import Again, ask_until_read
 from roletune.synthesis.duplicates import DuplicateSettings, find_duplicates
 from roletune.synthesis.labelled import read_blocks
+from roletune.synthesis.quality import AnswerQuality
 from roletune.synthesis.settings import WritingSettings
 
 Knowledge = Literal["script_based", "script_agnostic"]
@@ -50,6 +51,7 @@ class InstructionSettings(WritingSettings):
     variant: Variant = Field(default="persona", description="what the model is told before the question, see docs")
     retrieved: int = Field(default=5, ge=0, description="exchanges shown in the variant `retrieval`")
     partner: str = Field(default="Visitor", min_length=1, description="who asks")
+    quality: AnswerQuality = AnswerQuality()
 
 
 class Segment(NamedTuple):

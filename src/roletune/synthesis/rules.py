@@ -11,10 +11,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from pydantic import Field
 
+from roletune.engine.duplicates import count_words
 from roletune.errors import ReplyError
 from roletune.llm.model import ChatModel
 from roletune.llm.request import ChatReply, ChatRequest
@@ -22,6 +24,7 @@ from roletune.prompts import Prompt
 from roletune.records import Dialogue, Profile, Provenance, Scene, Turn, fingerprint
 from roletune.synthesis.asking import Again, ask_until_read
 from roletune.synthesis.labelled import read_blocks
+from roletune.synthesis.quality import AnswerQuality
 from roletune.synthesis.settings import WritingSettings
 
 LABELS = {
@@ -32,6 +35,10 @@ LABELS = {
 }
 
 
+_QUESTION = re.compile(r"[?？]\W*$")
+_ALONE = 5  # words of a question that may stand by itself; "What?" can't
+
+
 class RuleSettings(WritingSettings):
     """The `rules:` block of character.yaml."""
 
@@ -39,6 +46,7 @@ class RuleSettings(WritingSettings):
     rules: int = Field(default=3, ge=1, description="rules asked for, an instruction")
     max_tokens: int = Field(default=400, ge=50)
     retries: int = Field(default=2, ge=0, description="times a reply that can't be used is asked for again")
+    quality: AnswerQuality = AnswerQuality(any_language=True)  # a rule may ask for another one
 
 
 class Told(NamedTuple):
@@ -72,15 +80,25 @@ Checker = Callable[[str, str], Callable[[str], bool] | None]
 
 
 def plan_rules(dialogues: Sequence[Dialogue], profile: Profile, count: int) -> list[Told]:
-    """What was said to the character in the train split, in turn; questions and requests that stand by themselves."""
+    """What was said to the character in the train split, in turn; one line of each dialogue that stands by itself."""
     found = [
         Told(turn.text, turn.speaker, dialogue.provenance.source)
         for dialogue in dialogues
         if dialogue.split == "train"
-        for turn in dialogue.turns[:1]  # what comes later needs what came before it
-        if turn.kind == "speech" and not profile.is_me(turn.speaker) and turn.text.strip()
+        for turn in _told_to(dialogue, profile)[:1]
     ]
     return [found[k % len(found)]._replace(sample=k // len(found)) for k in range(count if found else 0)]
+
+
+def _told_to(dialogue: Dialogue, profile: Profile) -> list[Turn]:
+    """What others say that the character answers: the opening, and questions. The rest needs what came before it."""
+    speech = [turn for turn in dialogue.turns if turn.kind == "speech"]
+    return [
+        said
+        for number, (said, answered) in enumerate(pairwise(speech))
+        if profile.is_me(answered.speaker) and not profile.is_me(said.speaker)
+        if said.text.strip() and (not number or (_QUESTION.search(said.text) and count_words(said.text) >= _ALONE))
+    ]
 
 
 async def write_ruled(

@@ -23,8 +23,8 @@ from roletune.records import Passage, Profile, Provenance, Rejection, Scene, Sce
 from roletune.rendering.script import ParsedScene, parse_script, render_script
 from roletune.synthesis.asking import Again, ask_until_read
 from roletune.synthesis.duplicates import DuplicateSettings, find_duplicates
-from roletune.synthesis.quality import goes_in_circles
 from roletune.synthesis.settings import WritingSettings
+from roletune.synthesis.wording import goes_in_circles
 
 OVERLAP = 0.6  # of the words of two backgrounds, from which they are one
 

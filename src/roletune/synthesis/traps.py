@@ -24,6 +24,7 @@ from roletune.rendering.persona import Persona
 from roletune.rendering.viewpoint import compile_example, exchanges
 from roletune.synthesis.asking import Again, ask_until_read
 from roletune.synthesis.labelled import read_blocks
+from roletune.synthesis.quality import AnswerQuality
 from roletune.synthesis.settings import PassageCall, WritingSettings
 
 LABELS = {
@@ -45,6 +46,7 @@ class TrapSettings(WritingSettings):
     count: int = Field(default=40, ge=0, description="false facts to ask for, spread over the passages")
     partner: str = Field(default="Visitor", min_length=1, description="who asks")
     max_tokens: int = Field(default=300, ge=50)
+    quality: AnswerQuality = AnswerQuality()
 
 
 class Tampering(NamedTuple):

@@ -8,7 +8,7 @@ from roletune.records import Dialogue, RoleCard
 from roletune.sources.role_cards import QUERY, read_role_cards
 from roletune.synthesis.ditto import card_of, plan_answers, plan_pairs, write_answer, write_queries
 from roletune.verbs.stage import Stage
-from roletune.verbs.writing import again, ask_each, writing_settings
+from roletune.verbs.writing import again, ask_each, part_good, writing_settings
 from roletune.workbench import Workbench
 
 
@@ -39,7 +39,8 @@ async def make_ditto(bench: Workbench) -> str:
             again=tries,
         ),
     )
-    kept = bench.keep("ditto", rows, [*failed, *unanswered], Dialogue)
+    good, bad = part_good("ditto", rows, profile, settings.quality)
+    kept = bench.keep("ditto", good, [*failed, *unanswered, *bad], Dialogue)
     known = sum(row.category == "in scope" for row in kept)
     return f"{len(kept)} rows kept: {known} that the role can answer, {len(kept) - known} that it can't"
 

@@ -6,7 +6,7 @@ from roletune.records import Dialogue
 from roletune.synthesis.instructions import plan_segments, segments_of, select_instructions, write_instructions
 from roletune.synthesis.rocit import Exchanges, rocit_dialogue
 from roletune.verbs.stage import Stage
-from roletune.verbs.writing import again, ask_each, train_dialogues, writing_settings
+from roletune.verbs.writing import again, ask_each, part_good, train_dialogues, writing_settings
 from roletune.workbench import Workbench
 
 
@@ -28,7 +28,8 @@ async def make_instructions(bench: Workbench) -> str:
     good, repeated = select_instructions([one for instructions, _ in made for one in instructions], settings)
     rocit, exchanges = bench.prompt("rocit"), Exchanges(train, profile)
     rows = [rocit_dialogue(one, profile, settings, rocit, exchanges) for one in good]
-    kept = bench.keep("instructions", rows, [*failed, *unfit, *repeated], Dialogue)
+    fit, bad = part_good("instructions", rows, profile, settings.quality)
+    kept = bench.keep("instructions", fit, [*failed, *unfit, *repeated, *bad], Dialogue)
     based = sum(row.category == "script_based" for row in kept)
     return f"{len(kept)} questions kept ({based} script-based) of {settings.count} asked for"
 

@@ -10,7 +10,7 @@ from roletune.evaluation.rules import CountType, TextType, follows, parse_rules
 from roletune.records import Dialogue
 from roletune.synthesis.rules import plan_rules, write_ruled
 from roletune.verbs.stage import Stage
-from roletune.verbs.writing import again, ask_each, train_dialogues, writing_settings
+from roletune.verbs.writing import again, ask_each, part_good, train_dialogues, writing_settings
 from roletune.workbench import Workbench
 
 TYPES = (*get_args(CountType), *get_args(TextType), "format", "language")
@@ -37,7 +37,10 @@ async def make_rules(bench: Workbench) -> str:
             again=again(bench, settings.retries),
         ),
     )
-    kept = bench.keep("rules", made, failed, Dialogue)
+    good, bad = part_good("rules", made, profile, settings.quality)
+    kept = bench.keep("rules", good, [*failed, *bad], Dialogue)
+    if not made and not failed and settings.count:
+        return f"0 rows: nobody asks {profile.name} anything in the train split that stands by itself"
     return f"{len(kept)} rows with rules kept of {len(made) + len(failed)} asked for"
 
 

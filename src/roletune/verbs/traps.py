@@ -7,7 +7,7 @@ from roletune.records import Dialogue
 from roletune.synthesis.settings import plan_calls
 from roletune.synthesis.traps import write_trap
 from roletune.verbs.stage import Stage
-from roletune.verbs.writing import again, ask_each, writing_settings
+from roletune.verbs.writing import again, ask_each, part_good, writing_settings
 from roletune.workbench import Workbench
 
 PAIRS = "traps.pairs.jsonl"
@@ -31,9 +31,10 @@ async def make_traps(bench: Workbench) -> str:
             again=again(bench, settings.retries),
         ),
     )
-    kept = bench.keep("traps", [row for trap in made for row in trap.rows], failed, Dialogue)
+    good, bad = part_good("traps", [row for trap in made for row in trap.rows], persona.profile, settings.quality)
+    kept = bench.keep("traps", good, [*failed, *bad], Dialogue)
     rows = {row.id for row in kept}
-    pairs = [trap.pair for trap in made if trap.rows[0].id in rows]  # what somebody rejected is no preference
+    pairs = [trap.pair for trap in made if trap.rows[0].id in rows]  # what was rejected is no preference
     write_records(bench.project.build / PAIRS, pairs)
     return f"{len(kept)} rows and {len(pairs)} preference pairs of {settings.count} false facts asked for"
 

@@ -10,7 +10,7 @@ from roletune.engine.store import read_records
 from roletune.errors import RefusedError, ReplyError
 from roletune.records import Dialogue, Profile, Rejection, fingerprint
 from roletune.synthesis.asking import Again
-from roletune.synthesis.quality import QualitySettings, judge
+from roletune.synthesis.quality import AnswerQuality, QualitySettings, judge
 from roletune.workbench import Workbench
 
 T = TypeVar("T")
@@ -91,7 +91,7 @@ def keep_good(
 
 
 def part_good(
-    stage: str, made: Sequence[Dialogue], profile: Profile, quality: QualitySettings
+    stage: str, made: Sequence[Dialogue], profile: Profile, quality: AnswerQuality
 ) -> tuple[list[Dialogue], list[Rejection]]:
     """What the quality filters let through, and the rest with their reasons."""
     reasons = [judge(dialogue, profile, quality) for dialogue in made]
