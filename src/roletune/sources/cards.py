@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from roletune.errors import SourceError
+from roletune.records import Lorebook as LorebookRecord
 from roletune.sources import card_png, charx
 from roletune.sources.card_document import parse_json, parse_yaml, to_json
 from roletune.sources.card_model import Card, enveloped, newer
@@ -59,7 +60,7 @@ def read_card(data: bytes, name: str) -> Reading:
         date=_date(card.data.modification_date) or _date(card.data.creation_date),
         licence=_licence(card),
         facts=dict(_facts(card)),
-        **({"lore": lore_of(card.data.character_book, card.called)} if card.data.character_book else {}),
+        lore=lore_of(card.data.character_book, card.called) if card.data.character_book else LorebookRecord(),
     )
 
 
