@@ -70,7 +70,7 @@ def test_who_cancels_the_chat_itself_is_not_taken_for_ctrl_c():
             await asyncio.Event().wait()
 
     async def cancel():
-        task = asyncio.create_task(deliver(Endless([]), REQUEST, Console(file=io.StringIO()), "JARVIS"))
+        task = asyncio.create_task(deliver(Endless([]).stream(REQUEST), Console(file=io.StringIO()), "JARVIS"))
         await started.wait()
         task.cancel()
         await task
@@ -88,5 +88,5 @@ def test_an_endpoint_that_breaks_off_leaves_the_cursor_at_the_beginning_of_a_lin
 
     file = io.StringIO()
     with pytest.raises(EndpointError):
-        asyncio.run(deliver(Breaking([]), REQUEST, Console(file=file), "JARVIS"))
+        asyncio.run(deliver(Breaking([]).stream(REQUEST), Console(file=file), "JARVIS"))
     assert file.getvalue() == "One two\n"
