@@ -99,7 +99,7 @@ def test_counts_read_well():
     assert count(3, 10, "scenes") == "3/10 scenes"
     assert count(12_345, None, "tokens") == "12,345 tokens"
     assert count(1_200_000, 98_000_000, "B") == "1.2 MB/98.0 MB"
-    assert count(0, None, "") == "0"
+    assert count(0, None, "") == ""  # nothing is counted
 
 
 def test_time_left_is_told_only_when_it_is_known():

@@ -155,7 +155,8 @@ class _LineTask:
 
     def _tell(self, time_told: str) -> None:
         note = f" ({self._note})" if self._note else ""
-        self._say(f"{self._title}: {count(self._completed, self._total, self._unit)}{time_told}{note}")
+        counted = count(self._completed, self._total, self._unit)
+        self._say(f"{self._title}{f': {counted}' if counted else ''}{time_told}{note}")
 
 
 class _CountColumn(ProgressColumn):
@@ -184,7 +185,9 @@ def _columns() -> tuple[ProgressColumn, ...]:
 
 
 def count(completed: float, total: float | None, unit: str) -> str:
-    """`3/10 scenes`, `3 scenes` where the total is unknown, `1.2 MB/3.0 MB` for bytes."""
+    """`3/10 scenes`, `3 scenes` where the total is unknown, `1.2 MB/3.0 MB` for bytes; empty if nothing is counted."""
+    if not completed and total is None and not unit:
+        return ""
     if unit == "B":
         done, whole, unit = decimal(int(completed)), "" if total is None else decimal(int(total)), ""
     else:

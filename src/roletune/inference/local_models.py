@@ -91,7 +91,7 @@ class LocalModels:
         """The base in memory with this adapter; it also serves those who want none, since it can be switched off."""
         if self._loaded is None or (adapter is not None and self._loaded.adapter != adapter):
             self._loaded = None  # before the next one is there: two may not fit
-            with self.progress.task(f"Loading {self.base.name}", None):
+            with self.progress.task(f"Loading {self.base.label}", None):
                 folder = trainable_folder(self.base, self.progress)
                 self._loaded = await asyncio.to_thread(load_model, folder, adapter)
         return self._loaded
@@ -108,6 +108,7 @@ class LocalModels:
                     n_ctx=max(CONTEXT, self.context),
                     n_parallel=SLOTS,
                     log=self.build / "logs" / "server.log",
+                    label=self.base.label,
                 )
                 await server.start(self.progress)
                 self._running = (adapter, server)

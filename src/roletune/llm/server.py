@@ -45,8 +45,8 @@ class LocalServer:
     """`async with LocalServer(gguf, loras=[("jarvis", path)]) as server: server.chat_model(identity, {"jarvis": 1.0})`.
 
     `loras` are GGUF adapters with a name each. `n_ctx` is in tokens and for each of the `n_parallel` conversations that
-    are served at once. `log` is kept; without it a temporary one is removed when all went well. The server lives
-    through several event loops, and ends with the thread that started it.
+    are served at once. `label` is what people call the base. `log` is kept; without it a temporary one is removed when
+    all went well. The server lives through several event loops, and ends with the thread that started it.
     """
 
     gguf: Path
@@ -55,6 +55,7 @@ class LocalServer:
     n_parallel: int = 4
     threads: int | None = None
     log: Path | None = None
+    label: str = ""
     start_seconds: float = 600.0
 
     def __post_init__(self) -> None:
@@ -82,7 +83,7 @@ class LocalServer:
                 text=True,
             )
         try:
-            with progress.task(f"Loading {self.gguf.name}", None) if progress else contextlib.nullcontext():
+            with progress.task(f"Loading {self.label or self.gguf.name}", None) if progress else contextlib.nullcontext():
                 self._address = await self._wait_for_address(self._process)
         except BaseException:
             await self.stop()

@@ -96,6 +96,7 @@ async def local_server(
         n_parallel=settings.slots,
         threads=settings.threads,
         log=settings.log,
+        label=base.label,
     )
     await server.start(progress)
     try:
