@@ -83,7 +83,8 @@ class LocalServer:
                 text=True,
             )
         try:
-            with progress.task(f"Loading {self.label or self.gguf.name}", None) if progress else contextlib.nullcontext():
+            title = f"Loading {self.label or self.gguf.name}"
+            with progress.task(title, None) if progress else contextlib.nullcontext():
                 self._address = await self._wait_for_address(self._process)
         except BaseException:
             await self.stop()
