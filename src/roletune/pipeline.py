@@ -37,13 +37,8 @@ so there is no resume code: running again is resuming.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
-from roletune import __version__
-from roletune.engine.memory import MemoryWatch
-from roletune.engine.store import file_hash
-from roletune.records import fingerprint
 from roletune.verbs import (
     augmentation,
     bandit,
@@ -71,7 +66,7 @@ from roletune.verbs import (
     wikirole,
 )
 from roletune.verbs.runs import keep_with_run
-from roletune.verbs.stage import Stage
+from roletune.verbs.stage import Stage, make_stage
 from roletune.workbench import Workbench
 
 STAGES: dict[str, Stage] = {
@@ -122,45 +117,7 @@ def steps(methods: Sequence[str], until: str) -> list[Stage]:
 async def _make(bench: Workbench, stage: Stage, *, forced: bool) -> bool:
     if forced and stage.let_go is not None:
         stage.let_go(bench)
-    made = await _made(bench, stage, forced=forced)
+    made = await make_stage(bench, stage, forced=forced)
     if stage.name == evaluate.STAGE.name or stage.name in SUITES:
         keep_with_run(bench.project.build, stage.writes)
     return made
-
-
-async def _made(bench: Workbench, stage: Stage, *, forced: bool) -> bool:
-    outputs = [bench.project.build / name for name in stage.writes]
-    made_from = _made_from(bench, stage)  # before it is made: what changes meanwhile makes it again
-    for path in bench.manifest.edited(stage.name):
-        bench.progress.say(f"{path.name} was changed since it was made")
-        forced = True  # adopts changed records as edits, and makes anything else again
-    if not forced and bench.manifest.is_current(stage.name, _inputs(made_from, bench, stage), outputs):
-        bench.progress.say(f"{stage.name}: unchanged", style="dim")
-        return False
-    started = time.perf_counter()
-    with MemoryWatch() as memory:
-        made = await stage.make(bench)
-    seconds = time.perf_counter() - started
-    inputs = _inputs(made_from, bench, stage)  # with the edits that it adopted
-    bench.manifest.record(stage.name, inputs, outputs, seconds=seconds, peak_memory_bytes=memory.peak_bytes)
-    bench.progress.say(f"{stage.name}: {made} ({seconds:.0f} s)", style="bold")
-    return True
-
-
-def _made_from(bench: Workbench, stage: Stage) -> str:
-    """The hash of what a stage reads and of its settings."""
-    reads = [file_hash(bench.project.build / name) for name in stage.reads]
-    return fingerprint(__version__, reads, _plain(stage.settings(bench)))
-
-
-def _inputs(made_from: str, bench: Workbench, stage: Stage) -> str:
-    """The hash of everything that decides what a stage makes: what it is made from, and the user's edits."""
-    edits = [edit.model_dump() for edit in bench.edits() if f"{edit.stage}.jsonl" in stage.writes]
-    return fingerprint(made_from, edits)
-
-
-def _plain(value: object) -> object:
-    """Settings as JSON values, so that their fingerprint is that of their content."""
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value

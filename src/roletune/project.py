@@ -156,6 +156,11 @@ class Project:
         return self.folder / "journal"
 
     @property
+    def pin(self) -> Path:
+        """Holds the id of the run that somebody chose (`verbs.runs`)."""
+        return self.journal / "run"
+
+    @property
     def prompts(self) -> Path:
         """The character's own prompts, which win over the built-in ones."""
         return self.folder / "prompts"

@@ -180,3 +180,20 @@ def test_the_count_is_the_number_of_tokens():
 
 def test_what_the_template_says_before_the_first_message_is_known():
     assert renderer("Be kind.\n" + CHATML).opening == "Be kind.\n<|im_start|>user\n"
+
+
+@pytest.mark.parametrize("family", ACCEPTED)
+@settings(max_examples=30, deadline=None)
+@given(messages=conversations())
+def test_what_others_say_can_carry_loss_and_takes_nothing_else_with_it(family, messages):
+    own = renderer(ACCEPTED[family])
+    every = [message.model_copy(update={"loss": message.role != "system"}) for message in messages]
+    learnt, target = own.render(every), own.render(messages)
+    assert learnt.ids == target.ids
+    assert {k for k, on in enumerate(target.mask) if on} <= {k for k, on in enumerate(learnt.mask) if on}
+    told = messages[0].content
+    for message, (start, end) in zip(every[1:], learnt.spans, strict=True):
+        ends = learnt.ids[end - 1] in own.tokenizer.all_special_ids
+        assert letters(own.tokenizer.decode(learnt.ids[start : end - ends])) == letters(
+            own._harmless(message.content)
+        ), told

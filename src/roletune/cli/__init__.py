@@ -12,6 +12,7 @@ import typer
 
 from roletune import __version__
 from roletune.cli import (
+    ablate,
     arena,
     batches,
     calibrate,
@@ -80,6 +81,7 @@ for module in (
     arena,
     calibrate,
     compare,
+    ablate,
     export,
     models,
     rolebench,

@@ -62,18 +62,24 @@ def compare(
     )
     found = compare_all(names or [], wishes)
     if out:
-        write_text(out / "compare.html", render_page(found))
-        write_json(out / "compare.json", found)
-        write_text(out / "compare.csv", render_csv(found))
+        keep(found, out)
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
-    _tell(found, Console())
+    tell(found, Console())
     if out:
         typer.echo(f"Page: {out / 'compare.html'}")
 
 
-def _tell(found: Comparison, console: Console) -> None:
+def keep(found: Comparison, out: Path) -> None:
+    """Write compare.html, compare.json and compare.csv into a folder."""
+    write_text(out / "compare.html", render_page(found))
+    write_json(out / "compare.json", found)
+    write_text(out / "compare.csv", render_csv(found))
+
+
+def tell(found: Comparison, console: Console) -> None:
+    """Print a comparison as a table, with what it says in words."""
     rows = {(row.figure, row.entrant): row for row in found.differences}
     names = [entrant.name for entrant in found.entrants]
     table = Table("", box=SIMPLE_HEAD)

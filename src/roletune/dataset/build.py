@@ -23,13 +23,23 @@ class Built(NamedTuple):
 
 
 def build_examples(
-    dialogues: Iterable[Dialogue], persona: Persona, renderer: Renderer, *, max_tokens: int, thoughts: bool = False
+    dialogues: Iterable[Dialogue],
+    persona: Persona,
+    renderer: Renderer,
+    *,
+    max_tokens: int,
+    thoughts: bool = False,
+    everybody: bool = False,
 ) -> Built:
-    """Compile, cut and check. Every dialogue gives examples or a rejection with its reason."""
+    """Compile, cut and check. Every dialogue gives examples or a rejection with its reason.
+
+    With `everybody` what the others say carries loss in the train split; what is held out measures the character.
+    """
     built = Built([], [])
     for dialogue in dialogues:
         try:
-            example = _compiled(dialogue, persona, renderer, max_tokens, thoughts=thoughts)
+            how = {"thoughts": thoughts, "everybody": everybody and dialogue.split == "train"}
+            example = _compiled(dialogue, persona, renderer, max_tokens, **how)
             windows = split_windows(example, renderer, max_tokens)
             for window in windows:
                 renderer.render(window.messages)  # checks what a renderer guarantees
@@ -40,14 +50,16 @@ def build_examples(
     return built
 
 
-def _compiled(dialogue: Dialogue, persona: Persona, renderer: Renderer, max_tokens: int, *, thoughts: bool) -> Example:
+def _compiled(
+    dialogue: Dialogue, persona: Persona, renderer: Renderer, max_tokens: int, *, thoughts: bool, everybody: bool
+) -> Example:
     """The dialogue as an example; of what is only shown before it, exchanges go from the first until it fits."""
-    example = compile_example(dialogue, persona, thoughts=thoughts)
+    example = compile_example(dialogue, persona, thoughts=thoughts, everybody=everybody)
     if example is None:
         raise RenderError(f"{dialogue.me or persona.profile.name} does not speak in it")
     if dialogue.shown and renderer.count(example.messages) > max_tokens:
         shorter = dialogue.model_copy(update={"shown": dialogue.shown[2:]})
-        return _compiled(shorter, persona, renderer, max_tokens, thoughts=thoughts)
+        return _compiled(shorter, persona, renderer, max_tokens, thoughts=thoughts, everybody=everybody)
     return example
 
 

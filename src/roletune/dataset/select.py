@@ -6,13 +6,15 @@ Held-out dialogues come first, so of two that say the same the one that is measu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from roletune.dataset.mixture import MixtureSettings
 from roletune.engine.duplicates import Duplicate, near_duplicates
 from roletune.errors import DatasetError
-from roletune.records import Dialogue, Origin, Purpose, Rejection, Split
+from roletune.records import Dialogue, Origin, Purpose, Rejection, Split, fingerprint
 
 
 class DatasetSettings(BaseModel):
@@ -26,6 +28,13 @@ class DatasetSettings(BaseModel):
     purposes: tuple[Purpose, ...] = Field(
         default=("lived", "protective", "boundary", "instruction"), description="what is used; for ablations"
     )
+    loss: Literal["target", "all"] = Field(
+        default="target", description="target: the character's turns are learnt; all: those of everybody; for ablations"
+    )
+    train_share: float = Field(
+        default=1.0, gt=0, le=1, description="share of the training scenes that is used, drawn by a seed; for ablations"
+    )
+    train_share_seed: int = Field(default=0, ge=0, description="which training scenes; a smaller share is part of it")
     mixture: MixtureSettings | None = Field(
         default=None, description="shares of the train dialogues by origin; as they come if it is left out"
     )
@@ -105,3 +114,21 @@ def _by_settings(dialogues: Sequence[Dialogue], settings: DatasetSettings) -> tu
         used = dialogue.origin in settings.origins and dialogue.purpose in settings.purposes
         (wanted if used else left_out).append(dialogue)
     return wanted, left_out
+
+
+def draw_share(dialogues: Sequence[Dialogue], settings: DatasetSettings) -> tuple[list[Dialogue], list[Rejection]]:
+    """The dialogues with `train_share` of the training scenes (at least one), and those left out.
+
+    Scenes are ordered by a hash of their id and the seed, so that a smaller share is a subset of a larger one.
+    """
+    if settings.train_share == 1:
+        return list(dialogues), []
+    scenes = {dialogue.scene.id for dialogue in dialogues if dialogue.split == "train"}
+    ordered = sorted(scenes, key=lambda scene: fingerprint(settings.train_share_seed, scene))
+    kept = set(ordered[: ceil(settings.train_share * len(ordered) - 1e-9)])
+    left_out = [one for one in dialogues if one.split == "train" and one.scene.id not in kept]
+    out = {one.id for one in left_out}
+    return [one for one in dialogues if one.id not in out], [
+        Rejection(stage="dataset", reason="left out by train_share", record=one.model_dump(mode="json"))
+        for one in left_out
+    ]

@@ -11,6 +11,7 @@ from roletune.evaluation.reply_files import item_key
 from roletune.evaluation.style import NO_WARNING
 from roletune.records import CONTESTANTS, BoundaryReport, Contestant, Evaluation, Interviews, VoiceReport
 
+HELD_OUT = "nats per token of held-out lines"
 LIKELIHOOD = Kind("likelihood", "nats", "low")
 IDENTIFIED = Kind("likelihood", "share", "high")
 JUDGED = Kind("interview", "mean", "high")
@@ -42,7 +43,7 @@ def evaluation_scores(
             f"{line.dialogue} {line.line}": Score(getattr(line, contestant), line.tokens, line.dialogue)
             for line in evaluation.likelihood.lines
         }
-        found = {("nats per token of held-out lines", LIKELIHOOD): lines, **found}
+        found = {(HELD_OUT, LIKELIHOOD): lines, **found}
     return found
 
 

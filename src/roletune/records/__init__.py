@@ -13,11 +13,13 @@ a record this record, so the same input gives the same ids on every machine.
     probes    what the probes find: knowledge, opinions, a game, pressure, WikiRoleEval.
     judged    what judges and people say: interviews, pairs, calibration, votes.
     compared  several runs, characters or files of replies side by side.
+    ablated   variants of a recipe side by side, and how much data is enough.
     reported  the report and its parts; `report.json` is the `Report` at the end.
 """
 
 from __future__ import annotations
 
+from roletune.records.ablated import Ablations, CurvePoint, DataCurve, PowerLaw, TrainedVariant
 from roletune.records.base import (
     CONTESTANTS,
     SCHEMA_VERSION,
@@ -157,6 +159,7 @@ from roletune.records.trained import (
 __all__ = [
     "CONTESTANTS",
     "SCHEMA_VERSION",
+    "Ablations",
     "Adapter",
     "Agreement",
     "BanditGame",
@@ -176,6 +179,8 @@ __all__ = [
     "Comparison",
     "Contestant",
     "CopyReport",
+    "CurvePoint",
+    "DataCurve",
     "DataStatistics",
     "Dialogue",
     "DialogueRating",
@@ -222,6 +227,7 @@ __all__ = [
     "PairedLine",
     "PairwiseReport",
     "Passage",
+    "PowerLaw",
     "PreferenceFigures",
     "PreferencePair",
     "PreferenceReport",
@@ -255,6 +261,7 @@ __all__ = [
     "Suites",
     "Thumb",
     "Timings",
+    "TrainedVariant",
     "TrainingReport",
     "Trust",
     "Turn",

@@ -4,7 +4,8 @@ One renderer serves training, evaluation and chat. It guarantees, and checks on 
 
 * the prompt at turn *n* (`prompt_ids`) is a token prefix of the training rendering, so what is served is what was
   trained;
-* the mask covers exactly the content of the messages that carry loss and the template's own end token after each.
+* the mask covers exactly the content of the messages that carry loss and the template's own end token after each. What
+  others say may carry loss too (an ablation); where a template ends it with no token of its own, only its content does.
 
 Nothing is added to the vocabulary, and no content can end a turn or begin one (see `rendering.markup`). A template that
 refuses a system message or a conversation that the assistant opens (Llama 2, Gemma) gets the system text as its first
@@ -26,6 +27,9 @@ from roletune.rendering.markup import harmless, pattern_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+_MARK = "\N{SNOWMAN}@\N{SNOWMAN}"  # stands for a content, to see what a template writes after it
 
 
 class Rendered(NamedTuple):
@@ -55,13 +59,14 @@ class Renderer:
         encoded = self.tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
         ids: list[int] = encoded["input_ids"]
         tokens = [self._tokens(encoded["offset_mapping"], span, whole) for span in spans]
-        for (start, end), (first, _) in zip(tokens, spans, strict=True):
+        own = [message.role == "assistant" for message in messages if message.loss]
+        for (start, end), (first, _), mine in zip(tokens, spans, own, strict=True):
             if self._encode(whole[:first]) != ids[:start]:
                 raise RenderError(
                     "The prompt of a turn is not a token prefix of the conversation: this tokenizer joins the start of "
                     f"a reply with what stands before it ({whole[first - 20 : first + 10]!r}). Choose another model."
                 )
-            if ids[end - 1] not in self._end_tokens:
+            if mine and ids[end - 1] not in self._end_tokens:
                 raise RenderError(
                     f"The chat template ends a reply with {self.tokenizer.decode([ids[end - 1]])!r}, which is no "
                     "special token, so the model could not learn where to stop. Choose another base model."
@@ -147,6 +152,8 @@ class Renderer:
     def _characters(self, messages: Sequence[Message], i: int, whole: str) -> tuple[int, int]:
         """Span of characters of message `i` with its end token."""
         upto = self._text(messages[: i + 1])
+        if messages[i].role != "assistant":
+            return self._heard(messages, i, whole, upto)
         # Templates refuse to cue an empty conversation, so what stands before an opening line is cut from the text.
         before = self._text(messages[:i], cue=True) if i else upto.partition(self._harmless(messages[0].content))[0]
         if not (whole.startswith(before) and whole.startswith(upto)):
@@ -155,6 +162,23 @@ class Renderer:
                 "earlier reasoning), so a turn can't be trained as it will be served. Choose another base model."
             )
         return len(before), len(upto.rstrip())
+
+    def _heard(self, messages: Sequence[Message], i: int, whole: str, upto: str) -> tuple[int, int]:
+        """Span of what another says, with an end token where the template writes one at once; `upto` ends after it."""
+        marked = self._text([*messages[:i], messages[i].model_copy(update={"content": _MARK})])
+        content, tail = self._harmless(messages[i].content), marked.rpartition(_MARK)[2]
+        first = len(upto) - len(tail) - len(content)
+        if not whole.startswith(upto) or upto[first : first + len(content)] != content:
+            raise RenderError(
+                "The chat template does not write what a user says as it is, so its place can't be told. Train on the "
+                "character's turns only (dataset.loss: target), or choose another base model."
+            )
+        ends = next((token for token in self._ends if tail.startswith(token)), "")
+        return first, first + len(content) + len(ends)
+
+    @cached_property
+    def _ends(self) -> list[str]:
+        return sorted({self.tokenizer.decode([token]) for token in self._end_tokens} - {""}, key=len, reverse=True)
 
     def _tokens(self, offsets: list[tuple[int, int]], span: tuple[int, int], whole: str) -> tuple[int, int]:
         """The tokens that lie in a span of characters; none may lie across its start."""

@@ -48,8 +48,13 @@ def spoken(turns: Iterable[Turn], profile: Profile, partners: Sequence[str]) -> 
     return tuple(messages)
 
 
-def compile_example(dialogue: Dialogue, persona: Persona, *, thoughts: bool = False) -> Example | None:
-    """The dialogue as `persona`'s character lived it, or None if it never speaks in it."""
+def compile_example(
+    dialogue: Dialogue, persona: Persona, *, thoughts: bool = False, everybody: bool = False
+) -> Example | None:
+    """The dialogue as `persona`'s character lived it, or None if it never speaks in it.
+
+    With `everybody` what the others say carries loss too: the model learns to speak for them, which is for ablations.
+    """
     profile = Profile(name=dialogue.me) if dialogue.me else persona.profile
     turns = perceived(dialogue.turns, profile, thoughts=thoughts)
     own = [i for i, turn in enumerate(turns) if profile.is_me(turn.speaker) and turn.kind == "speech"]
@@ -60,6 +65,8 @@ def compile_example(dialogue: Dialogue, persona: Persona, *, thoughts: bool = Fa
     partners = partners_of((*before, *turns), profile)
     told = Message(role="system", content=harmless(dialogue.system)) if dialogue.system else None
     shown, learnt = spoken(before, profile, partners), spoken(turns, profile, partners)
+    if everybody:
+        learnt = tuple(message.model_copy(update={"loss": True}) for message in learnt)
     messages = (told or persona.message(dialogue.scene, partners), *_shown_before(shown, learnt))
     return Example(
         id=fingerprint(dialogue.id, [message.model_dump() for message in messages]),
@@ -76,7 +83,8 @@ def _shown_before(shown: Sequence[Message], learnt: Sequence[Message]) -> tuple[
     """Both in a row, the first without loss; where others speak on both sides of the seam, that is one message."""
     context = [message.model_copy(update={"loss": False}) for message in shown]
     if context and context[-1].role == learnt[0].role == "user":
-        joined = learnt[0].model_copy(update={"content": f"{context.pop().content}\n{learnt[0].content}"})
+        content = f"{context.pop().content}\n{learnt[0].content}"
+        joined = learnt[0].model_copy(update={"content": content, "loss": False})
         return (*context, joined, *learnt[1:])
     return (*context, *learnt)
 

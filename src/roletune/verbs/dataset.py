@@ -11,7 +11,7 @@ from rich.text import Text
 from roletune.dataset.build import SPLITS, Built, build_examples, supervised_share
 from roletune.dataset.mixture import mix
 from roletune.dataset.preview import mask_preview
-from roletune.dataset.select import select_dialogues
+from roletune.dataset.select import draw_share, select_dialogues
 from roletune.dataset.statistics import describe
 from roletune.engine.store import file_hash, read_records, write_json, write_records
 from roletune.models.dequantise import trainable_folder
@@ -34,15 +34,21 @@ async def make_dataset(bench: Workbench) -> str:
     every = [dialogue for stage in sources for dialogue in read_dialogues_of(bench, stage)]
     rated, refused = without_rejected(bench, every)
     chosen, repeated = select_dialogues(rated, settings)
-    selected, beyond = mix(chosen, settings.mixture)
+    mixed, beyond = mix(chosen, settings.mixture)
+    selected, not_drawn = draw_share(mixed, settings)
     renderer = open_renderer(bench)
     built = build_examples(
-        selected, bench.persona, renderer, max_tokens=project.recipe.max_tokens, thoughts=settings.thoughts
+        selected,
+        bench.persona,
+        renderer,
+        max_tokens=project.recipe.max_tokens,
+        thoughts=settings.thoughts,
+        everybody=settings.loss == "all",
     )
     kept = {split: _keep(bench, split, built) for split in SPLITS}
     train = [renderer.render(example.messages) for example in kept["train"]]
     share = supervised_share(train)
-    rejected = [*refused, *repeated, *beyond, *built.rejections]
+    rejected = [*refused, *repeated, *beyond, *not_drawn, *built.rejections]
     write_records(project.rejected("dataset"), rejected)
     statistics = _statistics(bench, selected, kept, train, rejected)
     write_json(project.build / "dataset" / "statistics.json", statistics)

@@ -82,14 +82,14 @@ def differing(runs: Sequence[Run]) -> list[str]:
 def chosen_run(project: Project) -> str | None:
     """The id of the run that somebody chose; None if the settings decide."""
     with suppress(FileNotFoundError):
-        return _pin(project).read_text("utf-8").strip() or None
+        return project.pin.read_text("utf-8").strip() or None
     return None
 
 
 def unpin(project: Project) -> bool:
     """Let the settings decide again; returns whether a run was chosen."""
     was = chosen_run(project) is not None
-    _pin(project).unlink(missing_ok=True)
+    project.pin.unlink(missing_ok=True)
     return was
 
 
@@ -107,7 +107,7 @@ def choose_run(bench: Workbench, name: str) -> Run:
         wrong = "several runs begin" if found else "no finished run begins"
         raise TrainingError(f"In {bench.project.build / 'runs'} {wrong} with '{name}'. The runs: {known}.")
     _put_to_use(bench, found[0].adapter)
-    write_text(_pin(bench.project), f"{found[0].adapter.run}\n")
+    write_text(bench.project.pin, f"{found[0].adapter.run}\n")
     # What the pipeline knows of the stage is about another run; without it, the link's new end is no edit by hand.
     bench.manifest.forget("train")
     return found[0]
@@ -153,10 +153,6 @@ def _put_to_use(bench: Workbench, adapter: Adapter) -> None:
             "character.yaml to the model it was trained on, or use another run."
         )
     point_at(bench.project.build, bench.project.build / "runs" / adapter.run)
-
-
-def _pin(project: Project) -> Path:
-    return project.journal / "run"
 
 
 def _read(path: Path) -> Adapter:

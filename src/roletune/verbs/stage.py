@@ -1,10 +1,15 @@
-"""What a stage of the pipeline is."""
+"""What a stage of the pipeline is, and how one is made: only if what it is made from has changed."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from roletune import __version__
+from roletune.engine.memory import MemoryWatch
+from roletune.engine.store import file_hash
+from roletune.records import fingerprint
 from roletune.workbench import Workbench
 
 
@@ -18,3 +23,50 @@ class Stage(NamedTuple):
     writes: tuple[str, ...]  # files under build/
     settings: Callable[[Workbench], object]  # whatever else decides what is made, as JSON values or settings models
     let_go: Callable[[Workbench], None] | None = None  # what `--again` removes first, if making alone would find it
+
+
+async def make_stage(bench: Workbench, stage: Stage, *, forced: bool = False) -> bool:
+    """Make a stage unless it is current; returns whether it was made."""
+    outputs = [bench.project.build / name for name in stage.writes]
+    made_from = _made_from(bench, stage)  # before it is made: what changes meanwhile makes it again
+    for path in bench.manifest.edited(stage.name):
+        bench.progress.say(f"{path.name} was changed since it was made")
+        forced = True  # adopts changed records as edits, and makes anything else again
+    if not forced and bench.manifest.is_current(stage.name, _inputs(made_from, bench, stage), outputs):
+        bench.progress.say(f"{stage.name}: unchanged", style="dim")
+        return False
+    started = time.perf_counter()
+    with MemoryWatch() as memory:
+        made = await stage.make(bench)
+    seconds = time.perf_counter() - started
+    inputs = _inputs(made_from, bench, stage)  # with the edits that it adopted
+    bench.manifest.record(stage.name, inputs, outputs, seconds=seconds, peak_memory_bytes=memory.peak_bytes)
+    bench.progress.say(f"{stage.name}: {made} ({seconds:.0f} s)", style="bold")
+    return True
+
+
+def is_current(bench: Workbench, stage: Stage) -> bool:
+    """Whether making it would do nothing."""
+    outputs = [bench.project.build / name for name in stage.writes]
+    if not all((bench.project.build / name).is_file() for name in stage.reads):
+        return False
+    return bench.manifest.is_current(stage.name, _inputs(_made_from(bench, stage), bench, stage), outputs)
+
+
+def _made_from(bench: Workbench, stage: Stage) -> str:
+    """The hash of what a stage reads and of its settings."""
+    reads = [file_hash(bench.project.build / name) for name in stage.reads]
+    return fingerprint(__version__, reads, _plain(stage.settings(bench)))
+
+
+def _inputs(made_from: str, bench: Workbench, stage: Stage) -> str:
+    """The hash of everything that decides what a stage makes: what it is made from, and the user's edits."""
+    edits = [edit.model_dump() for edit in bench.edits() if f"{edit.stage}.jsonl" in stage.writes]
+    return fingerprint(made_from, edits)
+
+
+def _plain(value: object) -> object:
+    """Settings as JSON values, so that their fingerprint is that of their content."""
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value

@@ -35,7 +35,7 @@ async def make_adapter(bench: Workbench) -> str:
     await bench.local.close()  # training wants the memory
     project, recipe = bench.project, bench.project.recipe
     renderer = open_renderer(bench)
-    run_dir = _run_dir(bench)
+    run_dir = run_folder(bench)
     call: dict[str, Any] = {
         "train": _sequences(bench, "train", renderer),
         "validation": _sequences(bench, "validation", renderer),
@@ -76,10 +76,11 @@ def train_anew(bench: Workbench) -> None:
 
     if unpin(bench.project):
         bench.progress.say("No run is chosen any more: the settings decide")
-    forget_run(_run_dir(bench))
+    forget_run(run_folder(bench))
 
 
-def _run_dir(bench: Workbench) -> Path:
+def run_folder(bench: Workbench) -> Path:
+    """Where the training of these settings is, or will be."""
     identity = fingerprint(_data(bench), bench.project.recipe.settings, bench.base.identity(), length=8)
     return bench.project.build / "runs" / identity
 
