@@ -12,7 +12,7 @@ from roletune.errors import DatasetError
 from roletune.models.load import load_tokenizer
 from roletune.records import Adapter, Message
 from roletune.rendering.template import Renderer
-from roletune.training.preference import prefer
+from roletune.training.preference import balance, prefer
 from roletune.training.preference_data import PreferSettings, Start, TokenPair, TokenThumb, rows_of
 from roletune.training.recipe import Recipe
 
@@ -110,6 +110,12 @@ def test_too_few_pairs_and_thumbs_of_one_kind_are_refused(start, pairs, tmp_path
     liked = [TokenThumb(pair.prompt, pair.chosen, True) for pair in pairs]
     with pytest.raises(DatasetError, match="Every reply is liked"):
         trained(start, liked, [], tmp_path / "run", method="kto")
+
+
+def test_the_rarer_kind_of_thumbs_counts_for_more():
+    thumbs = [TokenThumb((1,), (2,), liked) for liked in (True, True, True, False)]
+    assert balance(thumbs) == {"desirable_weight": 1.0, "undesirable_weight": 3.0}
+    assert balance([TokenPair((1,), (2,), (3,))]) == {}
 
 
 def test_kto_sees_the_reply_of_a_neighbour_in_the_batch():

@@ -13,10 +13,13 @@ from roletune.engine.store import write_records
 from roletune.errors import EvaluationError
 from roletune.evaluation.preference import PairLikelihood, compare_preferences
 from roletune.project import Project
-from roletune.records import LineLikelihood, Message, PreferencePair, Provenance
+from roletune.records import LineLikelihood, Message, PreferencePair, Provenance, Thumb, Turn
 from roletune.training.preference_data import PreferSettings
+from roletune.verbs.dataset import open_renderer
+from roletune.verbs.opinions import read_opinions
 from roletune.verbs.prefer import part
 from roletune.verbs.runs import chosen_run, finished_runs
+from roletune.workbench import scene_of
 
 OVERRIDES = {"rank": 2, "epochs": 1, "max_tokens": 600, "evaluations_per_epoch": 1, "dtype": "float32"}
 
@@ -83,6 +86,51 @@ def test_a_preference_run_is_a_run_like_any_other(trained, capsys):
     # Again from the run that it made itself: the same starting point, so the same run.
     assert json.loads(roletune(capsys, "prefer", trained, "--json").out)["run"] == report["run"]
     assert roletune(capsys, "prefer", trained, "--method", "ppo").code == 2
+
+
+ASKED = Turn(speaker="Olaf", text="Who is there?")
+
+
+def thumb(number, reply, good, context=(ASKED,)):
+    return Thumb(
+        id=f"t{number}",
+        moment=f"m{number}",
+        scene=scene_of("Mira", "the tower", "", "Olaf"),
+        context=context,
+        reply=reply,
+        good=good,
+        strength=1.0,
+        adapter="a",
+        created="2026-01-01T00:00:00",
+    )
+
+
+@pytest.mark.model
+def test_kto_takes_in_the_thumbs_of_chats_even_without_any_pairs(trained, capsys):
+    (trained / "build" / "pairs.jsonl").unlink(missing_ok=True)
+    thumbs = [thumb(number, f"The sea, {number}.", True) for number in range(3)]
+    thumbs += [thumb(7, "I am an AI.", False), thumb(0, "The sea, 0.", None), thumb(8, "Yes.", True, context=())]
+    (trained / "journal").mkdir(exist_ok=True)
+    write_records(trained / "journal" / "thumbs.jsonl", thumbs)
+    end = roletune(capsys, "prefer", trained, "--method", "kto", "--json")
+    assert end.code == 0, end.err
+    report = json.loads(end.out)
+    # One was taken back, one answers nobody.
+    assert (report["train_pairs"], report["train_thumbs"], report["figures"]) == (0, 3, None)
+    (refused,) = (trained / "build" / "prefer.rejected.jsonl").read_text("utf-8").splitlines()
+    assert "nobody had spoken" in refused
+    # DPO learns from pairs alone.
+    assert roletune(capsys, "prefer", trained).code == 1
+
+    async def rows():
+        async with workbench(trained) as bench:
+            return read_opinions(bench, open_renderer(bench), 2048)[0], open_renderer(bench), bench.persona
+
+    opinions, renderer, persona = asyncio.run(rows())
+    assert sorted(row.liked for row in opinions) == [False, True, True]
+    scene = scene_of("Mira", "the tower", "", "Olaf")
+    served = [persona.message(scene, ["Olaf"]), Message(role="user", content="Who is there?")]
+    assert {row.prompt for row in opinions} == {tuple(renderer.prompt_ids(served))}
 
 
 def test_without_held_out_pairs_a_share_of_the_sources_is_held_out():

@@ -44,7 +44,8 @@ def prefer(
 
 def _told(report: PreferenceReport, folder: Path) -> list[str]:
     lines = [
-        f"Run {report.run} ({report.method} on {report.train_pairs} pairs, from run {report.starts_from}) is in use."
+        f"Run {report.run} ({report.method} on {report.train_pairs} pairs{_thumbs(report)}, from run "
+        f"{report.starts_from}) is in use."
     ]
     if report.figures is None:
         lines.append("No pair was held out, so nobody knows what it changed. See prefer.held_out.")
@@ -58,6 +59,10 @@ def _told(report: PreferenceReport, folder: Path) -> list[str]:
             f"[{gain.low:+.3f}, {gain.high:+.3f}]",
         ]
     return [*lines, f"Measure it: roletune run {folder}. Go back: roletune use {report.starts_from} {folder}"]
+
+
+def _thumbs(report: PreferenceReport) -> str:
+    return f" and {report.train_thumbs} thumbs" if report.train_thumbs else ""
 
 
 def _share(rate: Rate) -> str:

@@ -108,6 +108,7 @@ class PreferenceReport(Record):
     starts_from: str = Field(description="the run whose adapter it was trained on from, which is the reference too")
     method: Literal["dpo", "kto"]
     train_pairs: int
+    train_thumbs: int = Field(default=0, description="replies liked or disliked in chats, for kto")
     measured_pairs: int
     measured_on: str = Field(description="which pairs: a split, or sources held out of the training pairs")
     figures: PreferenceFigures | None = Field(default=None, description="none where no pair was held out")

@@ -125,7 +125,7 @@ def _trainer(
 
     trainer = OnOurTokens(
         model=_model(start, device),
-        args=config(**_arguments(settings, run_dir, device, start.adapter.recipe, bool(validation))),
+        args=config(**_arguments(settings, run_dir, device, start.adapter.recipe, bool(validation)), **balance(train)),
         train_dataset=Dataset.from_list(rows_of(train, settings.batch)),
         eval_dataset=Dataset.from_list(rows_of(validation, settings.batch)) if validation else None,
         processing_class=load_tokenizer(start.base),
@@ -171,6 +171,15 @@ def _arguments(
         "disable_tqdm": True,
         "seed": settings.seed,
     }
+
+
+def balance(train: Sequence[TokenPair] | Sequence[TokenThumb]) -> dict[str, float]:
+    """For KTO: the rarer kind of thumbs counts for as much as the other one (section 4.2 of the paper)."""
+    liked = [row.liked for row in train if isinstance(row, TokenThumb)]
+    if not liked:
+        return {}
+    good, bad = liked.count(True), liked.count(False)
+    return {"desirable_weight": max(1.0, bad / good), "undesirable_weight": max(1.0, good / bad)}
 
 
 class _Watch:

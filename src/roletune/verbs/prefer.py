@@ -31,6 +31,7 @@ from roletune.records import (
 from roletune.rendering.template import Renderer
 from roletune.training.preference_data import PreferSettings, Start, TokenPair, TokenThumb, preference_recipe
 from roletune.verbs.dataset import open_renderer
+from roletune.verbs.opinions import read_opinions
 from roletune.verbs.runs import choose_run, finished_runs
 from roletune.verbs.train import export_gguf
 from roletune.workbench import Workbench
@@ -59,18 +60,23 @@ async def make_preferring(bench: Workbench, settings: PreferSettings, *, again: 
     await bench.local.close()  # training wants the memory
     start = _start(bench)
     renderer = open_renderer(bench)
-    pairs, too_long = _fitting(_pairs(bench), renderer, int(start.adapter.recipe["max_tokens"]))
-    write_records(bench.project.rejected("prefer"), too_long)
-    if too_long:
-        bench.progress.say(f"{len(too_long)} pairs can't be used: {bench.project.rejected('prefer')}")
+    longest = int(start.adapter.recipe["max_tokens"])
+    opinions, refused = read_opinions(bench, renderer, longest) if settings.method == "kto" else ([], [])
+    pairs, unusable = _fitting(_pairs(bench, needed=not opinions), renderer, longest)
+    write_records(bench.project.rejected("prefer"), [*unusable, *refused])
+    if unusable or refused:
+        told = f"{len(unusable)} pairs and {len(refused)} thumbs can't be used"
+        bench.progress.say(f"{told}: {bench.project.rejected('prefer')}")
     parts = part(pairs, settings)
-    data = fingerprint(file_hash(bench.project.records("pairs")), settings.held_out)
+    data = fingerprint(
+        [pair.model_dump(mode="json") for pair in pairs], settings.held_out, [vars(one) for one in opinions]
+    )
     run_dir = _run_dir(bench, start, settings, data)
     if again:
         forget_run(run_dir)
     with stops_at_once():
         adapter = prefer(
-            _tokens(parts.train, renderer, settings),
+            _tokens(parts.train, renderer, settings, opinions),
             _tokens(parts.validation, renderer, settings),
             start,
             settings,
@@ -78,7 +84,7 @@ async def make_preferring(bench: Workbench, settings: PreferSettings, *, again: 
             run_dir=run_dir,
             progress=bench.progress,
         )
-        report = _measured(bench, parts, start, run_dir, settings)
+        report = _measured(bench, parts, start, run_dir, settings).model_copy(update={"train_thumbs": len(opinions)})
     write_json(run_dir / REPORT, report)
     export_gguf(bench, run_dir)
     choose_run(bench, adapter.run)
@@ -101,10 +107,10 @@ def part(pairs: Sequence[PreferencePair], settings: PreferSettings) -> Parts:
     return Parts(kept, [], [pair for pair in train if pair.provenance.source in held], "held-out sources")
 
 
-def _pairs(bench: Workbench) -> list[PreferencePair]:
+def _pairs(bench: Workbench, *, needed: bool) -> list[PreferencePair]:
     path, folder = bench.project.records("pairs"), bench.project.folder
     pairs = read_records(path, PreferencePair) if path.is_file() else []
-    if not pairs:
+    if needed and not pairs:
         raise ProjectError(f"{bench.project.character.name} has no pairs of replies yet. Run: roletune pairs {folder}")
     return pairs
 
@@ -157,9 +163,12 @@ def _fitting(
 
 
 def _tokens(
-    pairs: Sequence[PreferencePair], renderer: Renderer, settings: PreferSettings
+    pairs: Sequence[PreferencePair],
+    renderer: Renderer,
+    settings: PreferSettings,
+    opinions: Sequence[TokenThumb] = (),
 ) -> list[TokenPair] | list[TokenThumb]:
-    """Pairs as they are, or for KTO as replies liked and disliked, in an order drawn by the seed."""
+    """Pairs as they are, or for KTO as replies liked and disliked with the opinions, in an order drawn by the seed."""
     tokens = [_pair(pair, renderer) for pair in pairs]
     if settings.method == "dpo":
         return tokens
@@ -168,6 +177,7 @@ def _tokens(
         for pair in tokens
         for reply, liked in ((pair.chosen, True), (pair.rejected, False))
     ]
+    thumbs += opinions
     random.Random(settings.seed).shuffle(thumbs)  # KTO goes through them in this order
     return thumbs
 
