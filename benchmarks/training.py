@@ -154,7 +154,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         task = Path(place) / "task.json"
         for number in range(asked.rounds):
-            values = {"model": folder, "sequences": rows, "batch": asked.batch, "steps": steps, "profile": not number}
+            values = {"model": folder, "sequences": rows, "batch": asked.batch, "steps": steps}
+            values |= {"clock": asked.clock, "profile": not number}
             task.write_text(json.dumps(values), encoding="utf-8")
             rounds.append({})
             for name, python in pythons.items():

@@ -69,7 +69,7 @@ def roletune(task: Result) -> Result:
         losses.append(training.step())
         watch.stop()
     result = watch.result | {"losses": losses, "dtype": device.dtype}
-    return result | (_looked_into(training, model) if task["profile"] else {})
+    return result | (_looked_into(training, model, task["clock"]) if task["profile"] else {})
 
 
 def trl(task: Result) -> Result:
@@ -195,7 +195,7 @@ KINDS = {
 }
 
 
-def _looked_into(training: Any, model: Any) -> Result:
+def _looked_into(training: Any, model: Any, clock: str) -> Result:
     """One more step under the profiler: shares of its time by kind, and how fast products alone are here."""
     from torch.profiler import ProfilerActivity, profile
 
@@ -206,22 +206,23 @@ def _looked_into(training: Any, model: Any) -> Result:
         kind = next((kind for kind, names in KINDS.items() if any(name in event.key for name in names)), "elementwise")
         spent[kind] = spent.get(kind, 0.0) + event.self_cpu_time_total
     total = sum(spent.values())
-    return {"shares": {k: v / total for k, v in spent.items()}, **_rate_of_products(model)}
+    return {"shares": {k: v / total for k, v in spent.items()}, **_rate_of_products(model, clock)}
 
 
-def _rate_of_products(model: Any) -> Result:
-    """FLOP/s of the widest linear layer alone, 2,048 rows at once; `flops` is the work that one token takes."""
+def _rate_of_products(model: Any, clock: str) -> Result:
+    """FLOP/s of the widest linear layer alone, 2,048 rows at once, by the same clock as the steps."""
     import torch
 
     weights = [w for w in model.peft.parameters() if w.ndim == 2 and not w.requires_grad]
     weight = max(weights[1:], key=lambda w: w.numel() if w.numel() < weights[0].numel() else 0)
     rows = torch.randn(2048, weight.shape[1]).to(weight.dtype)
+    now = time.process_time if clock == "cpu" else time.perf_counter
     times = []
     with torch.no_grad():
         for _ in range(30):
-            started = time.perf_counter()
+            started = now()
             torch.nn.functional.linear(rows, weight)
-            times.append(time.perf_counter() - started)
+            times.append(now() - started)
     return {"matmul": 2 * rows.shape[0] * weight.numel() / sorted(times)[len(times) // 2]}
 
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from roletune.engine.progress import SilentProgress
-from roletune.errors import DatasetError, TrainingError
+from roletune.errors import DatasetError, ResourceError, TrainingError
 from roletune.records import Adapter
 from roletune.training import checkpoint
 from roletune.training.recipe import Recipe, load_recipe
@@ -132,6 +132,27 @@ def test_a_loss_that_is_no_number_is_told_with_a_cure_and_the_run_is_not_taken_f
     with pytest.raises(TrainingError, match="lower learning rate"):
         run(learning_rate=1e36, dtype="float32", evaluations_per_epoch=1, epochs=3, clip=0)
     assert not (tmp_path / "run" / "adapter.json").exists()
+
+
+def test_short_memory_is_told_with_a_cure_and_the_same_call_goes_on(run, tmp_path):
+    def take_it_all(point):
+        if point.step == 3:  # behind the first checkpoint
+            torch.empty(10**15)
+
+    with pytest.raises(ResourceError, match=r"micro_tokens \(now 60\), set gradient_checkpointing"):
+        run(on_point=take_it_all)
+    assert (tmp_path / "run" / checkpoint.FILE).exists()
+    whole, begun_again = run("whole"), run()
+    assert begun_again.best_validation_loss == whole.best_validation_loss
+    assert [point.step for point in begun_again.curve] == [point.step for point in whole.curve]
+
+
+def test_other_errors_of_torch_are_not_taken_for_short_memory(run):
+    def break_down(point):
+        torch.ones(2) @ torch.ones(3)
+
+    with pytest.raises(RuntimeError, match="size"):
+        run(on_point=break_down)
 
 
 def test_data_without_validation_or_anything_to_learn_is_refused(run):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from roletune.errors import MissingExtraError, ModelError, ResourceError
-from roletune.models.device import pick_device
+from roletune.models.device import is_out_of_memory, pick_device
 from roletune.models.hashing import hash_files
 from roletune.models.load import load_causal_lm, load_tokenizer, quiet
 from roletune.models.weights import Weights
@@ -22,7 +22,6 @@ from roletune.records import Message, fingerprint
 from roletune.rendering.template import Renderer
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 @dataclass(eq=False)
@@ -123,16 +122,13 @@ def explained() -> Iterator[None]:
     """Torch's errors that a user can do something about; it has no class of its own for them on a CPU."""
     try:
         yield
-    except MemoryError as error:
-        raise ResourceError("There is not enough memory for the model. Use a smaller base model.") from error
-    except RuntimeError as error:
-        told = str(error).lower()
-        if any(sign in told for sign in _OUT_OF_MEMORY):
+    except (MemoryError, RuntimeError) as error:
+        if is_out_of_memory(error):
             raise ResourceError(
                 "There is not enough memory for the model or the prompt. Use a smaller base model, or lower "
                 "chat.context_tokens and max_tokens."
             ) from error
-        if "probability tensor contains" in told:
+        if "probability tensor contains" in str(error).lower():
             raise ModelError(
                 "The model computes numbers that are none (NaN), so it can't choose a word. Train again with a lower "
                 "learning rate."

@@ -23,6 +23,7 @@ MatmulPrecision = Literal["highest", "medium"]
 
 # Largest error of a product, relative to its largest entry: float32 kernels stay below 1e-6, bfloat16 is near 3e-3.
 _FLOAT32_ERROR = 1e-5
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,14 @@ def free_memory(device: Device) -> float | None:
         limit, used = (int((group / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current"))
         free = min(free, limit - used)
     return float(free + psutil.Process().memory_info().rss)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory was short; on a CPU torch has no class of its own for that."""
+    told = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(sign in told for sign in _OUT_OF_MEMORY)
+    )
 
 
 def _cpu(threads: int) -> Device:

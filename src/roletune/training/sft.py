@@ -12,8 +12,8 @@ of several processes (`ranks`) all make the same call; the first reads and write
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -21,9 +21,9 @@ from pydantic import ValidationError
 
 from roletune.engine.progress import Progress
 from roletune.engine.store import write_text
-from roletune.errors import ModelError, TrainingError
+from roletune.errors import ModelError, ResourceError, TrainingError
 from roletune.models.architecture import from_folder
-from roletune.models.device import Device, free_memory, pick_device
+from roletune.models.device import Device, free_memory, is_out_of_memory, pick_device
 from roletune.records import Adapter, LossPoint, fingerprint
 from roletune.training import checkpoint
 from roletune.training.checkpoint import TrainingState
@@ -75,13 +75,14 @@ def train(
     device = device_for(recipe.dtype)
     if memory_checked:
         _check_memory(base_folder, base_label, recipe, device, progress)
-    model = TrainableModel.load(base_folder, recipe, device)
-    training = _begin(model, recipe, learnt, held_out, run_dir, key)
-    progress.say(
-        f"Training {len(model.flat):,} weights on {statistics.sequences} examples ({statistics.tokens:,} tokens, "
-        f"{statistics.supervised_share:.0%} learnt) for {recipe.epochs} epochs, {device.dtype} on {device.name}"
-    )
-    _run(training, run_dir, base_label, recipe.epochs * statistics.tokens, progress, on_point)
+    with _memory_explained(recipe):
+        model = TrainableModel.load(base_folder, recipe, device)
+        training = _begin(model, recipe, learnt, held_out, run_dir, key)
+        progress.say(
+            f"Training {len(model.flat):,} weights on {statistics.sequences} examples ({statistics.tokens:,} tokens, "
+            f"{statistics.supervised_share:.0%} learnt) for {recipe.epochs} epochs, {device.dtype} on {device.name}"
+        )
+        _run(training, run_dir, base_label, recipe.epochs * statistics.tokens, progress, on_point)
     adapter = Adapter(
         run=run_dir.name,
         character=character,
@@ -139,6 +140,22 @@ def _check_memory(folder: Path, label: str, recipe: Recipe, device: Device, prog
     warning = check_memory(plan_memory(base, recipe, Place(device.name, device.dtype, free_memory(device))))
     if warning:
         progress.say(warning)
+
+
+@contextmanager
+def _memory_explained(recipe: Recipe) -> Iterator[None]:
+    """What the plan did not foresee: another program that took the memory, or an allocator that left holes."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        checkpointing = "" if recipe.gradient_checkpointing else ", set gradient_checkpointing: true"
+        raise ResourceError(
+            f"There is not enough memory to train. Lower micro_tokens (now {recipe.micro_tokens}){checkpointing}, or "
+            "take a smaller base: roletune train --plan says what each saves. If other programs held the memory, end "
+            "them and run again: it goes on from the last checkpoint."
+        ) from error
 
 
 def _begin(
