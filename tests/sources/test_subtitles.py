@@ -188,6 +188,11 @@ def test_pysubs2_finds_the_same_texts_in_ordinary_subtitles():
 WORDS = st.text("ab:-[]()♪<>{}\\ .\n1", max_size=30)
 
 
+def test_a_name_before_nothing_is_what_is_said():
+    assert turns(srt("[b):")) == [(UNNAMED, "speech", "[b):")]
+    assert turns(srt("MIRA:")) == [(UNNAMED, "speech", "MIRA:")]
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(WORDS, max_size=8))
 def test_no_letter_of_any_caption_is_lost_but_for_tags(captions):

@@ -94,7 +94,11 @@ def _goes_on(before: _Draft, draft: _Draft, utterance: Utterance, whole_speakers
 def _drafts(utterance: Utterance, known: set[str]) -> Iterator[tuple[_Draft, bool]]:
     """The turns of one utterance, each with whether it is certainly the beginning of one."""
     for text, dashed in _groups(utterance.text, known):
-        name, manners, text = _label(text, known)
+        name, manners, said = _label(text, known)
+        if said.strip():  # a name before nothing is all that is said
+            text = said
+        else:
+            name, manners = "", ()
         speaker = name or utterance.speaker
         fresh = dashed or bool(name)
         for manner in manners:
