@@ -23,6 +23,7 @@ from roletune.evaluation.judging.settings import InterviewSettings
 from roletune.evaluation.questions import read_questions
 from roletune.evaluation.settings import EvaluateSettings, ProbeSettings
 from roletune.inference.settings import ChatSettings
+from roletune.installed import located
 from roletune.llm.budget import BudgetSettings
 from roletune.llm.settings import Endpoint as Endpoint
 from roletune.prompts import built_in
@@ -128,11 +129,11 @@ class Project:
 
     @classmethod
     def open(cls, folder: Path, *, complete: bool = True) -> Project:
-        """Read and check `folder/character.yaml`. Raises ProjectError with every mistake in it.
+        """Read and check the settings in `folder`, or of an installed character. Raises ProjectError with all mistakes.
 
         A project that need not be `complete` may lack what it names (sources, profile, consent): it is being made.
         """
-        folder = folder.parent if folder.name == SETTINGS_FILE else folder
+        folder = located(folder.parent if folder.name == SETTINGS_FILE else folder)
         path = folder / SETTINGS_FILE
         if not path.is_file():
             raise ProjectError(f"{path} does not exist. Make a character with: roletune new {folder}")

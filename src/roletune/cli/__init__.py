@@ -21,6 +21,7 @@ from roletune.cli import (
     cost,
     export,
     import_,
+    install,
     models,
     prefer,
     quality,
@@ -83,6 +84,7 @@ for module in (
     compare,
     ablate,
     export,
+    install,
     models,
     rolebench,
 ):

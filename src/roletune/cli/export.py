@@ -1,4 +1,4 @@
-"""`roletune export`: the adapter, to take away; merged weights, the hub, data for other trainers."""
+"""`roletune export`: the adapter, to take away; merged weights, bundle, card, the hub, data for other trainers."""
 
 from __future__ import annotations
 
@@ -9,11 +9,24 @@ import typer
 
 from roletune.cli.session import AsJson, Character, print_json, run_session
 from roletune.engine.store import read_records
+from roletune.evaluation.model_card import vllm_rank
 from roletune.models.dequantise import trainable_folder
 from roletune.models.gguf_base import GgufType, servable_gguf
+from roletune.models.hub import BASE_LINK
 from roletune.project import Project
 from roletune.records import Profile
-from roletune.verbs.export import MERGED, Trainer, copy_adapter, push, write_for, write_merged, write_merged_gguf
+from roletune.verbs.bundle import write_bundle
+from roletune.verbs.card import export_card
+from roletune.verbs.export import (
+    MERGED,
+    Trainer,
+    copy_adapter,
+    push,
+    write_for,
+    write_merged,
+    write_merged_gguf,
+    write_modelfile,
+)
 from roletune.workbench import Workbench
 
 NO_KINDS: list[str] = []
@@ -25,6 +38,8 @@ def register(app: typer.Typer) -> None:
     app.command(
         epilog="roletune export examples/jarvis --to ~/jarvis-adapter\n\n"
         "roletune export examples/jarvis --merged --gguf q8_0\n\n"
+        "roletune export examples/jarvis --bundle jarvis.roletune.zip\n\n"
+        "roletune export examples/jarvis --card jarvis.png\n\n"
         "roletune export examples/jarvis --push me/jarvis\n\n"
         "roletune export examples/jarvis --for axolotl"
     )(export)
@@ -44,35 +59,58 @@ def export(
     trainer: Annotated[
         str, typer.Option("--for", help=f"Data and recipe for another trainer instead: {', '.join(TRAINERS)}.")
     ] = "",
+    bundle: Annotated[
+        Path | None, typer.Option("--bundle", help="Instead everything as one file, for `roletune install`.")
+    ] = None,
+    card: Annotated[Path | None, typer.Option("--card", help="Instead its character card: a .png or .json.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Copy the adapter (PEFT and GGUF) with its card and the report in Markdown, and print how to use it."""
+    """Copy the adapter (PEFT, GGUF, Modelfile) with its card and the report in Markdown, and print how to use it."""
     if unknown := [kind for kind in gguf if kind not in KINDS]:
         raise typer.BadParameter(f"there is no {unknown[0]!r}; there are {', '.join(KINDS)}", param_hint="--gguf")
     if trainer not in ("", *TRAINERS):
         raise typer.BadParameter(f"there is no {trainer!r}; there are {', '.join(TRAINERS)}", param_hint="--for")
 
     async def work(bench: Workbench) -> dict[str, Any]:
+        if bundle or card:
+            return _in_one_file(bench, bundle, card)
         if trainer:
-            return write_for(bench, cast(Trainer, trainer), to or bench.project.build / "export" / trainer)
+            told = write_for(bench, cast(Trainer, trainer), to or bench.project.build / "export" / trainer)
+            return told | {"lines": _exchanged(told, trainer)}
         folder = to or bench.project.build / "export"
         hashes = copy_adapter(bench, folder)
         if merged or gguf:
             hashes |= write_merged(bench, folder)
         if gguf:
             hashes |= write_merged_gguf(bench, folder, cast(list[GgufType], gguf))
-        told: dict[str, Any] = {"folder": str(folder), "sha256": hashes, **_licence(bench.project)}
+        hashes |= write_modelfile(bench, folder, hashes)
+        told = {"folder": str(folder), "sha256": hashes, **_licence(bench.project)}
         if hub:
             told["url"] = push(bench, folder / MERGED if merged else folder, hub, private=not public)
-        if not as_json:
-            told["lines"] = _how_to_use(bench, folder, told)
-        return told
+        return told | {"lines": [] if as_json else _how_to_use(bench, folder, told)}
 
     told = run_session(character, work, as_json=as_json)
-    for line in told.pop("lines", _exchanged(told, trainer) if trainer and not as_json else []):
-        typer.echo(line)
+    lines = told.pop("lines")
     if as_json:
         print_json(told)
+        return
+    for line in lines:
+        typer.echo(line)
+
+
+def _in_one_file(bench: Workbench, bundle: Path | None, card: Path | None) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    lines = []
+    if card:
+        export_card(bench, card)
+        told["card"] = str(card)
+        lines.append(f"Wrote {card}: load it in SillyTavern or any front end that reads character cards")
+    if bundle:
+        made = write_bundle(bench, bundle)
+        told |= {"bundle": str(bundle), "sha256": {name: file.sha256 for name, file in made.files.items()}}
+        lines.append(f"Wrote {bundle} ({bundle.stat().st_size / 1e6:.0f} MB, {len(made.files) + 1} files)")
+        lines += [f"Install it anywhere: roletune install {bundle.name}", f"Talk with it: roletune chat {made.name}"]
+    return told | {"lines": lines}
 
 
 def _exchanged(told: dict[str, Any], trainer: str) -> list[str]:
@@ -104,7 +142,10 @@ def _how_to_use(bench: Workbench, folder: Path, told: dict[str, Any]) -> list[st
         weights = bench.base
         base = servable_gguf(weights, trainable_folder(weights)) if weights.gguf else "BASE.gguf"
         lines.append(f"llama.cpp:  llama-server -m {base} --lora {folder / 'adapter.gguf'}")
-    rank, name = record.recipe["rank"], bench.project.folder.resolve().name
+    rank, name = vllm_rank(int(record.recipe["rank"])), bench.project.folder.resolve().name
+    if "Modelfile" in hashes:
+        link = "" if whole else f"ln -s {base} {folder / BASE_LINK} && "
+        lines.append(f"Ollama:     {link}ollama create {name} -f {folder / 'Modelfile'}")
     if f"{MERGED}/config.json" in hashes:
         lines.append(f"vLLM:       vllm serve {folder / MERGED}")
     else:

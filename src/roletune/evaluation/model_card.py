@@ -50,7 +50,7 @@ def render_card(
             gguf=gguf and not merged,
             merged=merged,
             slug=slug(report.character) or "character",
-            vllm_rank=_vllm_rank(int(recipe.get("rank", 64))),
+            vllm_rank=vllm_rank(int(recipe.get("rank", 64))),
             contestants=CONTESTANTS,
             everybody=report.evaluation.contestants,
             style=report.evaluation.style.rates,
@@ -85,6 +85,6 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9.]+", "-", plain)[:80].strip("-.")
 
 
-def _vllm_rank(rank: int) -> int:
+def vllm_rank(rank: int) -> int:
     """The least rank that vLLM's option takes and that is enough."""
     return next((each for each in _VLLM_RANKS if each >= rank), rank)

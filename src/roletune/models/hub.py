@@ -8,6 +8,7 @@ from roletune.errors import MissingExtraError, ModelError
 from roletune.models import folder as layout
 from roletune.models.weights import HUB_ID
 
+BASE_LINK = "base.gguf"  # the base beside an exported Modelfile: somebody else's weights
 # Named one by one, so that neither .py nor .bin files reach this machine.
 _PATTERNS = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.model", "*.txt", "README.md"]
 
@@ -50,7 +51,8 @@ def _already_here(hub_id: str) -> Path | None:
 def upload(folder: Path, hub_id: str, *, private: bool = True, endpoint: str | None = None) -> str:
     """Put every file of `folder` into the model repository `hub_id`, which is made if need be; its address.
 
-    `endpoint` is another hub than the environment names. What lies in folders below is left out.
+    `endpoint` is another hub than the environment names. What lies in folders below is left out, and
+    the base model.
 
     Raises `ModelError` if the name is none, the hub refuses, or it can't be reached.
     """
@@ -65,7 +67,10 @@ def upload(folder: Path, hub_id: str, *, private: bool = True, endpoint: str | N
     try:
         url = api.create_repo(hub_id, private=private, exist_ok=True, repo_type="model")
         api.upload_folder(
-            repo_id=hub_id, folder_path=folder, commit_message="Upload with roletune", ignore_patterns="*/*"
+            repo_id=hub_id,
+            folder_path=folder,
+            commit_message="Upload with roletune",
+            ignore_patterns=["*/*", BASE_LINK],
         )
     except LocalTokenNotFoundError as error:
         raise ModelError("The hub does not know who you are. Log in first: hf auth login") from error

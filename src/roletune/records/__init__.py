@@ -36,6 +36,7 @@ from roletune.records.base import (
     TurnKind,
     fingerprint,
 )
+from roletune.records.bundled import Bundle, BundledBase, BundledFile, DataManifest
 from roletune.records.compared import (
     ComparedFigure,
     ComparedReply,
@@ -170,6 +171,9 @@ __all__ = [
     "BoundaryRates",
     "BoundaryReport",
     "BoundaryVerdict",
+    "Bundle",
+    "BundledBase",
+    "BundledFile",
     "CalibrationReport",
     "CapabilityAnswer",
     "CapabilityChange",
@@ -181,6 +185,7 @@ __all__ = [
     "CopyReport",
     "CurvePoint",
     "DataCurve",
+    "DataManifest",
     "DataStatistics",
     "Dialogue",
     "DialogueRating",

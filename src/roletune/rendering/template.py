@@ -76,6 +76,17 @@ class Renderer:
             mask[start:end] = [True] * (end - start)
         return Rendered(ids, mask, tokens)
 
+    def text(self, messages: Sequence[Message]) -> str:
+        """The conversation as the chat template writes it, without the cue for a reply."""
+        return self._text(messages)
+
+    @property
+    def added_start(self) -> str:
+        """What a runtime puts before every text by itself, as the tokenizer says; the template may write it too."""
+        bos = self.tokenizer.bos_token_id
+        begins = self.tokenizer("a")["input_ids"][:1] == [bos] if bos is not None else False
+        return str(self.tokenizer.bos_token) if begins else ""
+
     def prompt_text(self, messages: Sequence[Message]) -> str:
         """The text a model is given to continue, up to and including the cue for its reply."""
         return self._text(messages, cue=True)

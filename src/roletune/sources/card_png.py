@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from roletune.errors import SourceError
 
@@ -79,8 +80,13 @@ def make_chunk(kind: bytes, body: bytes) -> bytes:
 
 def plain_picture(width: int = 400, height: int = 600, grey: int = 0x60) -> bytes:
     """A PNG of one shade of grey, for a card without a portrait."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    pixels = (b"\0" + bytes([grey]) * width) * height
+    return picture(width, height, [bytes([grey]) * width] * height, channels=1)
+
+
+def picture(width: int, height: int, rows: Sequence[bytes], *, channels: Literal[1, 3]) -> bytes:
+    """A PNG of 8 bits a channel from `height` rows of `width` x `channels` bytes: shades of grey, or RGB."""
+    header = struct.pack(">IIBBBBB", width, height, 8, {1: 0, 3: 2}[channels], 0, 0, 0)
+    pixels = b"".join(b"\0" + row for row in rows)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(pixels, 9)), (b"IEND", b""))
     return SIGNATURE + b"".join(make_chunk(kind, body) for kind, body in chunks)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ from roletune.models.merge import merge_adapter
 from roletune.records import Example, Report, Split
 from roletune.training.exchange import axolotl_config, differences, llamafactory_config, trl_config
 from roletune.verbs.dataset import open_renderer
+from roletune.verbs.modelfile import modelfile
 from roletune.verbs.report import card
 from roletune.workbench import Workbench
 
@@ -82,6 +83,17 @@ def write_merged_gguf(bench: Workbench, folder: Path, kinds: Sequence[gguf_base.
             out = gguf_base.write(folder / MERGED, source, folder / f"{name}-{kind}.gguf", kind)
         written[out.name] = file_hash(out)
     return written
+
+
+def write_modelfile(bench: Workbench, folder: Path, exported: Iterable[str]) -> dict[str, str]:
+    """`folder/Modelfile` for Ollama, of the merged model if it is among what was `exported`; its hash by name."""
+    path = folder / "Modelfile"
+    whole = [name for name in exported if name.endswith(".gguf") and name != "adapter.gguf"]
+    if not whole and "adapter.gguf" not in exported:
+        path.unlink(missing_ok=True)  # nothing that llama.cpp could load
+        return {}
+    write_text(path, modelfile(bench, f"./{whole[0]}", "") if whole else modelfile(bench))
+    return {path.name: file_hash(path)}
 
 
 def push(bench: Workbench, folder: Path, hub_id: str, *, private: bool) -> str:
