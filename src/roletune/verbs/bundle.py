@@ -116,7 +116,7 @@ def _made(bench: Workbench) -> Iterator[tuple[str, bytes]]:
     yield "NOTICE.md", _notice(bench).encode()
     yield "card.png", card_bytes(card_of(bench), ".png")
     yield "data.json", data_manifest(bench).model_dump_json(indent=2).encode()
-    if bench.adapter_gguf():
+    if bench.local.adapter_gguf():
         yield "Modelfile", modelfile(bench).encode()
 
 
