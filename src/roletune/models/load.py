@@ -65,8 +65,6 @@ def load_causal_lm(
 def _quantised(wanted: FourBit, dtype: torch.dtype) -> dict[str, Any]:
     from transformers import BitsAndBytesConfig
 
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it advises downloads from a hub
-
     config = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
@@ -79,20 +77,21 @@ def _quantised(wanted: FourBit, dtype: torch.dtype) -> dict[str, Any]:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep the bars and the advice of transformers and PEFT off the terminal, which belongs to our own progress."""
-    from transformers.utils import logging
+    from transformers.utils import logging as told
 
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # advises downloads from a hub; PEFT imports it
+    level, bars = told.get_verbosity(), told.is_progress_bar_enabled()
+    told.set_verbosity_error()
+    told.disable_progress_bar()
     try:
         with warnings.catch_warnings():
             # PEFT asks a property that transformers has renamed: nothing a user could do about it.
             warnings.simplefilter("ignore", FutureWarning)
             yield
     finally:
-        logging.set_verbosity(level)
+        told.set_verbosity(level)
         if bars:
-            logging.enable_progress_bar()
+            told.enable_progress_bar()
 
 
 @contextmanager
