@@ -14,6 +14,7 @@ GOOD = [
     "It is 21:15, Ms. Potts: the car is waiting.",
     "Sir! Behind you!",
     "Two times two is 4 (four), sir.",
+    "If a < b, sir, then b > a, and |a| is no matter.",
     "I am JARVIS, sir, an AI created by Mr. Stark.",
     "I told Tony: no more explosions, sir.",
 ]
@@ -54,6 +55,15 @@ BAD = {
         ("I am SmolLM, sir.", "SmolLM"),
         ("I was trained by OpenAI, sir.", "trained by OpenAI"),
         ("JARVIS is a fictional character, sir.", "fictional character"),
+    ],
+    "markup": [
+        ("Of course, sir.<|NONSTOP|>", "<|NONSTOP|>"),
+        ("Of course, sir.<|im_end|>", "<|im_end|>"),
+        ("Of course, sir. </s>", "</s>"),
+        ("[/INST] Of course, sir.", "[/INST]"),
+        ("Of course, sir. <end_of_turn>", "<end_of_turn>"),
+        ("Of course, sir. < |endoftext|>", "< |endoftext|>"),
+        ("Of course, sir.\n### Response: yes, sir.", "### Response:"),
     ],
     "too_long": [("Sir, " + "it goes on and on. " * 9, "")],
 }

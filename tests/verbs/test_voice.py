@@ -25,6 +25,15 @@ TOLD = [told for _, told in TOPICS.values()]
 BASE = "I am happy to help you with any question today."
 
 
+def toy(texts):
+    """Vectors that know one thing: whether a text says what Mira says."""
+    import numpy as np
+
+    told = " ".join(TOLD)
+    own = np.array([text.strip("\N{WHITE SQUARE}") in told for text in texts], dtype=np.float32)
+    return np.stack([own, 1 - own], axis=1)
+
+
 def identified(bench):
     right, wrong = (-1.0, -5.0), (-9.0, -1.0)
     return identification_report([item(base=wrong, base_prompt=wrong, adapter=right)])
@@ -53,7 +62,7 @@ async def in_bench(folder, work):
 
 
 def measured(folder):
-    said = asyncio.run(in_bench(folder, lambda bench: measure(bench, identified)))
+    said = asyncio.run(in_bench(folder, lambda bench: measure(bench, identified, lambda _: toy)))
     return said, VoiceReport.model_validate_json((folder / "build" / FILE).read_text("utf-8"))
 
 
@@ -67,6 +76,15 @@ def test_what_an_adapter_recites_is_counted_and_what_never_came_is_not(folder):
     assert report.copying["adapter"].passage in " ".join(map(str.casefold, TOLD)).replace(",", "").replace(";", "")
     assert "100% of the adapter's words" in said
     assert "1 of 1 times (chance 50%)" in said
+
+
+def test_embeddings_stand_beside_the_n_grams_with_figures_of_their_own(folder):
+    _, report = measured(folder)
+    assert report.embedding.auc.value > 0.6
+    assert report.embedding.others.value < report.embedding.own.value
+    assert report.taken_by_embedding["adapter"].value == 1
+    assert report.taken_by_embedding["base"].value == 0
+    assert report.embedding != report.classifier
 
 
 def test_replies_are_taken_for_the_character_between_floor_and_ceiling(folder):

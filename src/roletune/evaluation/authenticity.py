@@ -5,6 +5,9 @@ written lines against those of everybody else in the same scenes. Names are take
 give away who speaks. How well that works is measured on scenes that were left out (grouped folds), as the area under
 the ROC curve with an interval resampled by scene; a voice that can't be told apart there tells nothing about replies.
 
+The same regression on sentence embeddings asks whether the character is known by what it says rather than by how it
+spells it; both figures are shown.
+
 Replies are read between two marks: the share of the character's own left-out lines that are taken for the
 character's, and that of other people's lines. A reply in nobody's manner may be taken for either: a polite assistant
 may pass for a butler. So the base model's own replies are a third mark.
@@ -16,11 +19,11 @@ import random
 import re
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from roletune.errors import EvaluationError, MissingExtraError
+from roletune.errors import EvaluationError
 from roletune.evaluation.bootstrap import quantile, wilson
 from roletune.evaluation.style import words
 from roletune.records import Estimate, Rate, VoiceClassifier
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float32]
     Vector = NDArray[np.float32]
+
+Embed = Callable[[Sequence[str]], "Matrix"]
+"""Texts as vectors of length 1."""
 
 FEATURES = 4096  # hashed n-grams
 FOLDS = 5
@@ -55,30 +61,40 @@ class Voice:
     weights: Vector
     rarity: Matrix
     names: frozenset[str]
+    embed: Embed | None = None  # None: n-grams
 
     def scores(self, texts: Sequence[str]) -> Vector:
         """Log-odds that each is the character's; above 0 it is taken for the character's."""
-        return self.scores_of(_counts(texts, self.names))
+        return self.scores_of(_features(texts, self.names, self.embed))
 
     def scores_of(self, counts: Matrix) -> Vector:
-        """The same for texts whose n-grams are counted already."""
+        """The same for texts whose features are there already."""
         found: Vector = _normalised(counts, self.rarity) @ self.weights[:-1] + self.weights[-1]
         return found
 
 
-def learn_voice(lines: Sequence[Line], names: Collection[str]) -> Voice:
-    """A classifier from all lines. Raises MissingExtraError without numpy, EvaluationError for lines of one side."""
-    own = _numpy().array([line.own for line in lines], dtype=bool)
+def learn_voice(lines: Sequence[Line], names: Collection[str], embed: Embed | None = None) -> Voice:
+    """A classifier from all lines, on n-grams or on embeddings. Raises EvaluationError for lines of one side."""
+    import numpy as np
+
+    own = np.array([line.own for line in lines], dtype=bool)
     if not own.any() or own.all():
         raise EvaluationError("A voice is learnt from the character's lines and other people's. One side is missing.")
-    return _learnt(_counts([line.text for line in lines], names), own, names)
+    return _learnt(_features([line.text for line in lines], names, embed), own, names, embed)
 
 
 def measure_voice(
-    lines: Sequence[Line], names: Collection[str], *, resamples: int = 1000, seed: int = 0
+    lines: Sequence[Line],
+    names: Collection[str],
+    embed: Embed | None = None,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> VoiceClassifier | None:
     """How well the voice is told apart in scenes that were left out; None where there are too few lines or scenes."""
-    np, lines = _numpy(), some_lines(lines, seed)
+    import numpy as np
+
+    lines = some_lines(lines, seed)
     scenes = sorted({line.scene for line in lines})
     sides = Counter(line.own for line in lines)
     if len(scenes) < LEAST_SCENES or min(sides[True], sides[False]) < LEAST_LINES:
@@ -86,13 +102,14 @@ def measure_voice(
     random.Random(seed).shuffle(scenes)
     fold_of = {scene: k % min(FOLDS, len(scenes)) for k, scene in enumerate(scenes)}
     folds = np.array([fold_of[line.scene] for line in lines])
-    counts, own = _counts([line.text for line in lines], names), np.array([line.own for line in lines], dtype=bool)
+    features = _features([line.text for line in lines], names, embed)
+    own = np.array([line.own for line in lines], dtype=bool)
     scores = [0.0] * len(lines)
     for k in sorted(set(fold_of.values())):
         held = folds == k
         if own[~held].all() or not own[~held].any():
             return None
-        found = _learnt(counts[~held], own[~held], names).scores_of(counts[held])
+        found = _learnt(features[~held], own[~held], names, embed).scores_of(features[held])
         for i, score in zip(np.flatnonzero(held), found, strict=True):
             scores[i] = float(score)
     return VoiceClassifier(
@@ -112,7 +129,8 @@ def some_lines(lines: Sequence[Line], seed: int = 0) -> list[Line]:
 
 def auc(own: Sequence[float], others: Sequence[float]) -> float:
     """Probability that one of the first scores above one of the second; ties count half. Needs one of each."""
-    np = _numpy()
+    import numpy as np
+
     right, left = np.asarray(own), np.sort(np.asarray(others))
     below, upto = np.searchsorted(left, right, "left"), np.searchsorted(left, right, "right")
     return float((below + upto).sum() / (2 * len(right) * len(left)))
@@ -154,15 +172,20 @@ def _auc_by_scene(lines: Sequence[Line], scores: Sequence[float], resamples: int
     return Estimate(value=whole, low=quantile(draws, 0.025), high=quantile(draws, 0.975), n=len(names))
 
 
-def _learnt(counts: Matrix, own: NDArray[np.bool_], names: Collection[str]) -> Voice:
-    np = _numpy()
-    rarity = (np.log((1 + len(own)) / (1 + (counts > 0).sum(0))) + 1).astype(np.float32)
-    return Voice(_fit(_normalised(counts, rarity), own), rarity, frozenset(names))
+def _learnt(features: Matrix, own: NDArray[np.bool_], names: Collection[str], embed: Embed | None) -> Voice:
+    import numpy as np
+
+    if embed:
+        rarity = np.ones(features.shape[1], dtype=np.float32)
+    else:
+        rarity = (np.log((1 + len(own)) / (1 + (features > 0).sum(0))) + 1).astype(np.float32)
+    return Voice(_fit(_normalised(features, rarity), own), rarity, frozenset(names), embed)
 
 
 def _fit(features: Matrix, own: NDArray[np.bool_]) -> Vector:
     """Weights and intercept; both sides weigh the same, however many lines they have (Nesterov's method)."""
-    np = _numpy()
+    import numpy as np
+
     # All in one precision: a mixed product would copy the whole matrix in every step.
     balance = np.where(own, 0.5 / own.sum(), 0.5 / (~own).sum()).astype(np.float32)
     target = own.astype(np.float32)
@@ -179,9 +202,15 @@ def _fit(features: Matrix, own: NDArray[np.bool_]) -> Vector:
     return weights
 
 
+def _features(texts: Sequence[str], names: Collection[str], embed: Embed | None) -> Matrix:
+    """One row a text, names taken out."""
+    return embed([without_names(text, names) for text in texts]) if embed else _counts(texts, names)
+
+
 def _counts(texts: Sequence[str], names: Collection[str]) -> Matrix:
     """Damped counts of hashed n-grams, one row a text, names taken out."""
-    np = _numpy()
+    import numpy as np
+
     table = np.zeros((len(texts), FEATURES), dtype=np.float32)
     for row, text in enumerate(without_names(text, names) for text in texts):
         grams = Counter(
@@ -196,16 +225,9 @@ def _counts(texts: Sequence[str], names: Collection[str]) -> Matrix:
 
 
 def _normalised(counts: Matrix, rarity: Matrix) -> Matrix:
-    np = _numpy()
+    import numpy as np
+
     weighted = counts * rarity
     lengths = np.linalg.norm(weighted, axis=1, keepdims=True)
     found: Matrix = weighted / np.maximum(lengths, 1e-9)
     return found
-
-
-def _numpy() -> Any:
-    try:
-        import numpy
-    except ImportError as error:
-        raise MissingExtraError("Telling voices apart", "train") from error
-    return numpy

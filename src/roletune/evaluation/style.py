@@ -25,6 +25,12 @@ UNANSWERED = "unanswered"  # the finding of a reply that never came: counted, an
 NO_WARNING = "no_warning"  # the rate of replies in which no check found anything but notes
 NOTES = ("address",)  # checks that note what is missing and warn of nothing
 EMOJI = r"(?:[\U0001F1E6-\U0001FAFF\u2600-\u27BF\u2B50\u2B55]|(?<!\w)[:;]-?[)(DP](?!\w))"
+# A reply is text already: `harmless` may have put a space after the first sign of a mark that was said before.
+MARKUP = re.compile(
+    r"< ?[|｜][^<>\n]{1,60}>|< ?/?s>|< ?(?:start|end)_of_turn>|\[ ?/?INST\]|< ?< ?/?SYS ?>>|< ?/?(?:end|begin)of\w+>"
+    r"|< ?/?think>|< ?\w{1,20}[|｜]>|\[ ?(?:UNK|PAD|CLS|SEP|MASK|BOS|EOS)\]|^#{2,3} ?(?:Instruction|Response):",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)
@@ -128,6 +134,12 @@ def leaves_role(reply: str, manner: Manner) -> Finding | None:
     return _found("leaves_role", "talks about the model behind the character", match) if match else None
 
 
+def markup(reply: str, manner: Manner) -> Finding | None:
+    """Holds what a chat template or a data set writes between texts: <|im_end|>, [/INST], <|NONSTOP|>."""
+    match = MARKUP.search(reply)
+    return _found("markup", "a mark of a chat template or of the data it learnt from", match[0]) if match else None
+
+
 def too_long(reply: str, manner: Manner) -> Finding | None:
     """Goes on for longer than the character would."""
     count = word_count(reply)
@@ -141,6 +153,7 @@ CHECKS: dict[str, Check] = {
     for check in (
         says_nothing,
         leaves_role,
+        markup,
         stage_directions,
         speaks_for_the_user,
         assistant_speak,

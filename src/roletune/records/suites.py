@@ -99,6 +99,8 @@ class VoiceReport(Record):
     adapter: str = Field(description="SHA-256 of the adapter's weights")
     classifier: VoiceClassifier | None = Field(default=None, description="None: too few lines to tell voices apart")
     taken: dict[Contestant, Rate] = Field(description="replies that the classifier takes for the character's")
+    embedding: VoiceClassifier | None = Field(default=None, description="the same on embeddings, where there are any")
+    taken_by_embedding: dict[Contestant, Rate] = Field(default={}, description="as `taken`, by that classifier")
     phrases: tuple[str, ...] = ()
     phrase_use: dict[str, Rate] = Field(description="with a catchphrase: replies by contestant, `authentic` lines")
     copying: dict[Contestant, CopyReport]

@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from roletune.engine.interrupt import stops_at_once
 from roletune.engine.store import read_records, write_json
 from roletune.errors import EvaluationError
-from roletune.evaluation.authenticity import Line, learn_voice, measure_voice, phrase_use, some_lines
+from roletune.evaluation.authenticity import Embed, Line, learn_voice, measure_voice, phrase_use, some_lines
 from roletune.evaluation.bootstrap import wilson
 from roletune.evaluation.identification import measure_identification
 from roletune.evaluation.memorisation import TrainingText, measure_copying
 from roletune.evaluation.style import UNANSWERED, words
+from roletune.models.embedding import embed, embedding_available
 from roletune.records import (
     Contestant,
     CopyReport,
@@ -53,13 +54,24 @@ def identify(bench: Workbench) -> IdentificationReport | None:
             return None
 
 
-async def measure(bench: Workbench, identified: Callable[[Workbench], IdentificationReport | None] = identify) -> str:
+def embedding(bench: Workbench) -> Embed | None:
+    """MiniLM where it is installed and can read the character's language."""
+    return embed if bench.project.character.language.startswith("en") and embedding_available() else None
+
+
+async def measure(
+    bench: Workbench,
+    identified: Callable[[Workbench], IdentificationReport | None] = identify,
+    embedded: Callable[[Workbench], Embed | None] = embedding,
+) -> str:
     """Measure and write `suites/voice.json`."""
     build = bench.project.build
     evaluation = Evaluation.model_validate_json((build / "evaluation.json").read_text("utf-8"))
     said = {name: _answered(evaluation.replies, name) for name in evaluation.contestants}
     lines, phrases = _lines(bench), _phrases(bench)
-    classifier, taken = _voice(bench, lines, said)
+    classifier, taken = _voice(bench, lines, said, None)
+    vectors = embedded(bench)
+    meaning, meant = _voice(bench, lines, said, vectors) if vectors else (None, {})
     training = TrainingText(_learnt(read_records(build / "dataset" / "train.jsonl", Example)))
     spoken: dict[str, list[str]] = {"authentic": [line.text for line in lines if line.own]}
     spoken.update(said.items())
@@ -67,6 +79,8 @@ async def measure(bench: Workbench, identified: Callable[[Workbench], Identifica
         adapter=adapter_hash(bench),
         classifier=classifier,
         taken=taken,
+        embedding=meaning,
+        taken_by_embedding=meant,
         phrases=phrases,
         phrase_use={name: rate for name, texts in spoken.items() if (rate := phrase_use(texts, phrases))},
         copying={name: _copying(bench, texts, training) for name, texts in said.items()},
@@ -77,14 +91,14 @@ async def measure(bench: Workbench, identified: Callable[[Workbench], Identifica
 
 
 def _voice(
-    bench: Workbench, lines: Sequence[Line], said: Mapping[Contestant, Sequence[str]]
+    bench: Workbench, lines: Sequence[Line], said: Mapping[Contestant, Sequence[str]], vectors: Embed | None
 ) -> tuple[VoiceClassifier | None, dict[Contestant, Rate]]:
     """How well the voice is told apart, and the replies that are taken for it."""
     names = {bench.profile.name, *bench.profile.aliases, *_speakers(bench)}
-    classifier = measure_voice(lines, names)
+    classifier = measure_voice(lines, names, vectors)
     if classifier is None:
         return None, {}
-    voice = learn_voice(some_lines(lines), names)
+    voice = learn_voice(some_lines(lines), names, vectors)
     return classifier, {
         name: wilson(int((voice.scores(texts) > 0).sum()), len(texts)) for name, texts in said.items() if texts
     }
@@ -157,5 +171,10 @@ STAGE = Stage(
         "adapter/adapter_model.safetensors",
     ),
     writes=(FILE,),
-    settings=lambda bench: (bench.project.character.evaluate.resamples, LINES, bench.base.identity()),
+    settings=lambda bench: (
+        bool(embedding(bench)),
+        bench.project.character.evaluate.resamples,
+        LINES,
+        bench.base.identity(),
+    ),
 )
