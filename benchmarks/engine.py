@@ -2,10 +2,12 @@
 
     python benchmarks/engine.py                      both
     python benchmarks/engine.py --calls 200 --records 5000
+    python benchmarks/engine.py --records 0 --peers curator   the same calls through bespokelabs-curator as well
 
 The endpoint runs in a process of its own and answers every call after the same time, at most so many at a time; the
 ideal is ceil(calls / limit) x latency. A record is the whole way of a call: question, ledger (committed), reply, parsed
-scene, one line in a file; the second time every reply is remembered. Memory is the peak of the process.
+scene, one line in a file; the second time every reply is remembered. Memory is the peak of the process. A peer runs in
+an environment of its own, made the first time in roletune's cache folder, or in `--cache`.
 """
 
 from __future__ import annotations
@@ -18,9 +20,13 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+import engine_curator
 
 from roletune.engine.runner import each
 from roletune.llm.client import OpenAIChatModel
@@ -28,6 +34,7 @@ from roletune.llm.ledger import Ledger, RememberedModel
 from roletune.llm.model import ChatModel
 from roletune.llm.request import ChatReply, ChatRequest
 from roletune.llm.scripted import ScriptedModel
+from roletune.models.cache import cache_dir
 from roletune.records import Provenance, Scene
 
 WORDS = "the lamp keeper wrote that harbour ice broke early and nobody believed her until boats came back " * 4
@@ -91,26 +98,35 @@ def measure_records(count: int) -> dict[str, Any]:
     return figures
 
 
-def measure_calls(count: int, limit: int, latency: float) -> dict[str, Any]:
-    """The time that calls take, and how many times the ideal that is."""
+@contextmanager
+def endpoint(limit: int, latency: float) -> Iterator[str]:
+    """The URL of an endpoint that lives as long as it is needed."""
     command = [sys.executable, __file__, "--serve", str(latency), "--limit", str(limit)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server, TemporaryDirectory() as folder:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
-        url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
         try:
-            with Ledger(Path(folder) / "ledger.sqlite") as ledger:
-                remote = OpenAIChatModel(url, "m", api_key="k", concurrency=limit)
-
-                async def all_calls() -> list[float]:
-                    model = RememberedModel(remote, ledger, "scenes")
-                    await remote.complete(request(-1))  # imports and the first connection are not the engine's speed
-                    figures = await ask(model, count, limit, Path(folder) / "scenes.jsonl")
-                    await remote.close()
-                    return figures
-
-                seconds, worked, *_ = asyncio.run(all_calls())
+            yield f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
         finally:
             server.terminate()
+
+
+def measure_calls(count: int, limit: int, latency: float) -> dict[str, Any]:
+    """The time that calls take, and how many times the ideal that is."""
+    with (
+        endpoint(limit, latency) as url,
+        TemporaryDirectory() as folder,
+        Ledger(Path(folder) / "ledger.sqlite") as ledger,
+    ):
+        remote = OpenAIChatModel(url, "m", api_key="k", concurrency=limit)
+
+        async def all_calls() -> list[float]:
+            model = RememberedModel(remote, ledger, "scenes")
+            await remote.complete(request(-1))  # imports and the first connection are not the engine's speed
+            figures = await ask(model, count, limit, Path(folder) / "scenes.jsonl")
+            await remote.close()
+            return figures
+
+        seconds, worked, *_ = asyncio.run(all_calls())
     ideal = math.ceil(count / limit) * latency
     figures = {"calls": count, "limit": limit, "latency": latency, "ideal_seconds": ideal}
     per_call = round(1000 * worked / count, 2)
@@ -119,6 +135,18 @@ def measure_calls(count: int, limit: int, latency: float) -> dict[str, Any]:
         "times_ideal": round(seconds / ideal, 3),
         "processor_milliseconds_per_call": per_call,
     }
+
+
+def measure_curator(count: int, limit: int, latency: float, cache: Path | None) -> dict[str, Any]:
+    """The same through curator; it gets one question more, which is asked before the clock starts."""
+    python = engine_curator.interpreter(cache or cache_dir() / "benchmarks")
+    with endpoint(limit, latency) as url, TemporaryDirectory() as folder:
+        questions = Path(folder) / "questions.jsonl"
+        rows = [{"messages": request(number).messages} for number in range(-1, count)]
+        questions.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+        seconds = engine_curator.seconds(python, url, questions, limit)
+    ideal = math.ceil(count / limit) * latency
+    return {"package": engine_curator.PACKAGE, "seconds": round(seconds, 2), "times_ideal": round(seconds / ideal, 3)}
 
 
 async def serve(latency: float, limit: int) -> None:
@@ -155,6 +183,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=32)
     parser.add_argument("--latency", type=float, default=1.0, help="seconds")
     parser.add_argument("--records", type=int, default=100_000)
+    parser.add_argument("--peers", default="", choices=["", "curator"], help="who does the same calls as well")
+    parser.add_argument("--cache", type=Path, help="where the environment of a peer is made")
     parser.add_argument("--serve", type=float, help="be the endpoint, with this latency")
     asked = parser.parse_args()
     if asked.serve is not None:
@@ -165,6 +195,8 @@ def main() -> None:
         figures["records"] = measure_records(asked.records)
     if asked.calls:
         figures["endpoint"] = measure_calls(asked.calls, asked.limit, asked.latency)
+    if asked.peers:
+        figures["curator"] = measure_curator(asked.calls, asked.limit, asked.latency, asked.cache)
     print(json.dumps(figures, indent=2))
 
 

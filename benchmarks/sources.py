@@ -1,7 +1,7 @@
 """How long sources take to be read: 1,000 pages of wikitext and a script of 5 MB, both generated.
 
-    python benchmarks/sources.py            prints seconds and megabytes a second
-    python benchmarks/sources.py --pages 50 --megabytes 1
+python benchmarks/sources.py            prints seconds and megabytes a second
+python benchmarks/sources.py --pages 50 --megabytes 1
 """
 
 from __future__ import annotations
