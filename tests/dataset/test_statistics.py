@@ -50,3 +50,7 @@ def test_a_case_counted_by_hand():
 def test_no_data_is_zeros_and_no_error():
     nothing = describe([], 0, [], [], PROFILE)
     assert (nothing.words, nothing.turns_per_dialogue, nothing.supervised_share) == (0, 0, 0)
+
+
+def test_chinese_words_are_counted_by_characters():
+    assert describe([dialogue("a", "Olaf: 何故发笑？", "Mira: 我笑曹公多疑。")], 1, [], [], PROFILE).words == 10

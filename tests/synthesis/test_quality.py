@@ -210,3 +210,23 @@ def test_a_dialogue_may_end_with_an_action():
 def test_the_limits_are_settings():
     strict = QualitySettings(min_turns=5)
     assert judge(dialogue(*GOOD), PROFILE, strict) == "too few turns"
+
+
+ZH = Profile(name="孔明", language="zh-CN")
+
+
+def test_chinese_is_counted_by_characters_not_by_spaces():
+    good = (
+        "子敬: 先生何故发笑？",
+        "孔明: 我笑曹公多疑，不敢出水寨。",
+        "子敬: 先生怎知今夜有雾？",
+        "孔明: 为将者不知天文，是庸才也。",
+    )
+    assert judge(dialogue(*good), ZH, SETTINGS) == ""
+    assert (
+        judge(dialogue("子敬: 在？", "孔明: 在。", "子敬: 走？", "孔明: 走。"), ZH, SETTINGS)
+        == "the character says too little"
+    )
+    long = "".join(chr(0x4E00 + 7 * k) for k in range(91))
+    assert judge(dialogue(*good, f"子敬: {long}。"), ZH, SETTINGS) == "a turn is too long"
+    assert judge(dialogue(*good, f"子敬: {long[:90]}。"), ZH, SETTINGS) == ""

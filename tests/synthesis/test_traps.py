@@ -82,6 +82,7 @@ def test_the_two_answers_are_asked_for_in_the_same_words_but_for_the_fact():
         ("Old: Malibu\nNew: Boston\nQuestion: How is the house?", "the question does not hold the false fact"),
         ("Old: Malibu\nNew: Boston\nQuestion: Is Boston like Malibu?", "the question holds the true fact"),
         (f"Old: {TEXT}\nNew: Boston\nQuestion: How is Boston?", "more than an attribute is changed"),
+        (f"Old: Malibu\nNew: {'城' * 13}\nQuestion: {'城' * 13}?", "more than an attribute is changed"),
     ],
 )
 def test_what_changes_no_single_attribute_is_refused_with_the_reason(text, reason):

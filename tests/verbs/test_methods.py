@@ -3,7 +3,7 @@ import json
 from typing import get_args
 
 import pytest
-from tests.character import make_character, scripted_writer, workbench, write_like_a_model
+from tests.character import Heard, make_character, scripted_writer, workbench, write_like_a_model
 
 from roletune import pipeline
 from roletune.engine.store import read_records
@@ -121,6 +121,18 @@ def test_every_method_makes_rows_that_the_dataset_takes_in(tmp_path):
     assert make(folder, "dataset", told_everything) == []
 
 
+def test_where_nothing_is_kept_the_reasons_are_told(tmp_path):
+    folder = make_character(tmp_path / "mira", plots={"count": 3, "retries": 0})
+    heard = Heard()
+
+    async def session():
+        async with workbench(folder, scripted_writer(lambda _: "Herrings."), heard) as bench:
+            await pipeline.make(bench, "plots")
+
+    asyncio.run(session())
+    assert "plots: nothing is kept: no place in the reply (3). Each is in plots.rejected.jsonl" in heard.lines
+
+
 def test_without_other_roles_ditto_says_what_to_put_where(tmp_path):
     folder = make_character(tmp_path / "mira")
     with pytest.raises(ProjectError, match=r"roles does not exist.*wikidata_roles\.sparql"):
@@ -146,3 +158,15 @@ def test_the_dataset_takes_in_what_the_methods_made_and_only_if_they_are_named(t
         assert row.messages[0].content.startswith("You are Mira.")
         assert [message.loss for message in row.messages if message.role == "assistant"][:-1] in ([], [False])
         assert row.messages[-1].loss
+
+
+def test_what_a_method_wrote_is_judged_and_a_trap_that_is_not_kept_is_no_preference(tmp_path):
+    def assistant(request):
+        told = told_false_facts(request)
+        return f"{told} How may I assist you today?" if told.startswith("It is black tea") else told
+
+    folder = make_character(tmp_path / "mira", traps={"count": 2, "retries": 0})
+    make(folder, "traps", assistant)
+    assert [row.category for row in records(folder, "traps")] == ["clean twin"]
+    assert records(folder, "traps.pairs", PreferencePair) == []
+    assert sorted(row.reason for row in records(folder, "traps.rejected", Rejection)) == ["assistant-speak", "no old"]

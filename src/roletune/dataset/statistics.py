@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from roletune.dataset.mixture import shares_of
+from roletune.engine.duplicates import count_words
 from roletune.records import DataStatistics, Dialogue, MethodYield, Origin, Profile, Rejection
 from roletune.rendering.template import Rendered
 
@@ -21,7 +22,7 @@ def describe(
     """Figures over all splits; tokens and the mixture over `train`, the rendered examples of the train split."""
     splits = Counter(dialogue.split for dialogue in dialogues)
     turns = [turn for dialogue in dialogues for turn in dialogue.turns if turn.kind == "speech"]
-    words = sum(len(turn.text.split()) for turn in turns)
+    words = sum(count_words(turn.text) for turn in turns)
     tokens = sum(len(item.ids) for _, item in train)
     supervised: Counter[Origin] = Counter()
     for origin, item in train:

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from roletune.engine.duplicates import count_words
 from roletune.engine.quotes import find_quote
 from roletune.errors import ReplyError
 from roletune.llm.model import ChatModel
@@ -32,7 +33,7 @@ LABELS = {
     "new": ("false", "changed", "改为", "假"),
     "question": ("q", "问题", "提问"),
 }
-LONGEST = 12  # words of an attribute: what is longer is a statement
+LONGEST = 12  # words of an attribute, of Chinese characters: what is longer is a statement
 _NOT = re.compile(
     r"\b(no|not|never|none|nobody|nothing|neither|nor|mistaken|wrong|untrue|cannot)\b|n['’]t\b|[不没非错未]", re.I
 )
@@ -128,7 +129,7 @@ def _fault(told: dict[str, str], passage: Passage, place: tuple[int, int] | None
         return f"no {lacking}"
     if place is None:
         return "the true fact is not in the passage"
-    if max(len(told[name].split()) for name in ("old", "new")) > LONGEST:
+    if max(count_words(told[name]) for name in ("old", "new")) > LONGEST:
         return "more than an attribute is changed"
     if find_quote(told["new"], passage.text) is not None:
         return "the false fact is in the passage, too"

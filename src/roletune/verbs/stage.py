@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from roletune import __version__
 from roletune.engine.memory import MemoryWatch
-from roletune.engine.store import file_hash
-from roletune.records import fingerprint
+from roletune.engine.store import file_hash, read_records
+from roletune.records import Rejection, fingerprint
 from roletune.workbench import Workbench
 
 
@@ -42,7 +43,18 @@ async def make_stage(bench: Workbench, stage: Stage, *, forced: bool = False) ->
     inputs = _inputs(made_from, bench, stage)  # with the edits that it adopted
     bench.manifest.record(stage.name, inputs, outputs, seconds=seconds, peak_memory_bytes=memory.peak_bytes)
     bench.progress.say(f"{stage.name}: {made} ({seconds:.0f} s)", style="bold")
+    _tell_why_nothing(bench, stage)
     return True
+
+
+def _tell_why_nothing(bench: Workbench, stage: Stage) -> None:
+    """Say why nothing is kept, if that is so: a small writer may not manage what a method asks of it."""
+    kept, listed = bench.project.records(stage.name), bench.project.rejected(stage.name)
+    if {kept.name, listed.name} <= set(stage.writes) and not kept.stat().st_size:
+        reasons = Counter(rejection.reason for rejection in read_records(listed, Rejection)).most_common(3)
+        told = ", ".join(f"{reason} ({count})" for reason, count in reasons)
+        if told:
+            bench.progress.say(f"{stage.name}: nothing is kept: {told}. Each is in {listed.name}")
 
 
 def is_current(bench: Workbench, stage: Stage) -> bool:
