@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,15 +12,20 @@ import typer
 from rich.console import Console
 
 from roletune.engine.progress import RichProgress
+from roletune.errors import ProjectError, RoletuneError
 from roletune.inference.serve.clients import client_snippets
 from roletune.inference.serve.guard import Rules
 from roletune.inference.serve.names import served_name
+from roletune.inference.serve.playing import Opening, Rotation, on_hangup
 from roletune.inference.serve.run import listen, require_packages, rules_for, run
+from roletune.installed import installed_names
 from roletune.project import Project
 from roletune.verbs.serve import LocalEngine, Upstream, local_stage, open_characters, upstream_stage
 
 if TYPE_CHECKING:
     from roletune.inference.serve.app import Limits
+    from roletune.inference.serve.cast import Cast
+    from roletune.inference.serve.engine import Engine
 
 KEY = "ROLETUNE_API_KEY"
 
@@ -33,7 +39,9 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    characters: Annotated[list[Path], typer.Argument(help="The characters' folders.")],
+    characters: Annotated[
+        list[Path] | None, typer.Argument(help="The characters' folders or names; default: all that are installed.")
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; other than this machine needs a key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 is any free one.")] = 8337,
     clients: Annotated[bool, typer.Option("--clients", help="Print what to enter in clients, and end.")] = False,
@@ -49,40 +57,58 @@ def serve(
     context: Annotated[int, typer.Option(min=0, help="Tokens of a conversation; 0: what the characters need.")] = 0,
     threads: Annotated[int, typer.Option(min=0, help="Threads of the embedded server; 0: all cores.")] = 0,
 ) -> None:
-    """Serve characters as models, with an endpoint like OpenAI's; Ctrl-C ends it."""
+    """Serve characters as models, with an endpoint like OpenAI's; Ctrl-C ends it, SIGHUP opens the characters anew."""
     if clients:
-        names = [served_name(Project.open(folder).folder.resolve().name) for folder in characters]
+        names = [served_name(Project.open(folder).folder.resolve().name) for folder in _wanted(characters)]
         typer.echo(client_snippets(f"http://{host}:{port}/v1", names, key if os.environ.get(key) else ""))
         return
     require_packages()
     from roletune.inference.serve.app import Limits
 
     rules = rules_for(host, os.environ.get(key, "").strip(), tuple(cors or ()))
-    projects = open_characters(characters, trained=not upstream)
     limits = Limits(slots or (32 if upstream else 2), queue, rate, body * 1000)
     engine = LocalEngine(limits.slots, context, threads or None)
     other = Upstream(upstream, upstream_model, os.environ.get(upstream_key)) if upstream else None
-    asyncio.run(_session(projects, other or engine, rules, limits, (host, port)))
+    progress = RichProgress(Console(stderr=True))
+
+    def opening() -> AbstractAsyncContextManager[tuple[Cast, Engine]]:
+        projects = open_characters(_wanted(characters), trained=not upstream)
+        return upstream_stage(projects, other, progress) if other else local_stage(projects, engine, progress)
+
+    asyncio.run(_session(opening, rules, limits, (host, port)))
 
 
-async def _session(
-    projects: dict[str, Project], engine: LocalEngine | Upstream, rules: Rules, limits: Limits, address: tuple[str, int]
-) -> None:
+def _wanted(characters: list[Path] | None) -> list[Path]:
+    """The characters that were named, else those that are installed now. Raises ProjectError if there are none."""
+    found = characters or [Path(name) for name in installed_names()]
+    if not found:
+        raise ProjectError("No character is installed. Name the folder of one: roletune serve FOLDER")
+    return found
+
+
+async def _session(opening: Opening, rules: Rules, limits: Limits, address: tuple[str, int]) -> None:
     from roletune.inference.serve.app import Stage, make_app
 
     console = Console(stderr=True)
-    progress = RichProgress(console)
     with listen(*address) as listening:
         url = f"http://{address[0]}:{listening.getsockname()[1]}/v1"
-        if isinstance(engine, Upstream):
-            opening = upstream_stage(projects, engine, progress)
-        else:
-            opening = local_stage(projects, engine, progress)
-        async with opening as (cast, writing):
+        async with Rotation(opening) as rotation:
+            stage = Stage(rotation.cast, rotation.engine, limits)
 
             def tell() -> None:
-                console.print(f"Serving {', '.join(cast.performers)} and base at {url}", markup=False, highlight=False)
-                for performer in cast.performers.values():
+                console.print(
+                    f"Serving {', '.join(stage.cast.performers)} and base at {url}", markup=False, highlight=False
+                )
+                for performer in stage.cast.performers.values():
                     console.print(" ".join(performer.notices), style="dim", markup=False, highlight=False)
 
-            await run(make_app(Stage(cast, writing, limits), rules), listening, tell)
+            async def reopen() -> None:
+                try:
+                    await rotation.change(stage.change)
+                except RoletuneError as error:
+                    console.print(f"Nothing was changed. {error}", style="red", markup=False, highlight=False)
+                else:
+                    tell()
+
+            with on_hangup(reopen):
+                await run(make_app(stage, rules), listening, tell)

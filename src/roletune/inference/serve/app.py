@@ -31,6 +31,7 @@ from roletune.inference.serve.gate import Gate, RateLimit
 from roletune.inference.serve.guard import Guard, Rules
 from roletune.inference.serve.listing import describe
 from roletune.inference.serve.openapi import openapi
+from roletune.inference.serve.playing import Playing
 from roletune.inference.serve.refusal import Refusal
 from roletune.inference.serve.reply import Passing, usage_of, whole_reply
 
@@ -50,16 +51,23 @@ class Limits:
 
 @dataclass
 class Stage:
-    """The cast, the engine behind it, and what is counted."""
+    """The cast, the engine behind it, and what is counted; both can be changed while replies are being written."""
 
     cast: Cast
     engine: Engine
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
+        self.playing = Playing(self.cast, self.engine)
         self.gate = Gate(self.limits.slots, self.limits.queue)
         self.metrics = metrics.Metrics()
         self.since = int(time.time())
+
+    def change(self, cast: Cast, engine: Engine) -> Playing:
+        """Let the next requests go to these; what played so far, to be ended when nobody listens to it any more."""
+        before, self.playing = self.playing, Playing(cast, engine)
+        self.cast, self.engine = cast, engine
+        return before
 
 
 def make_app(stage: Stage, rules: Rules | None = None) -> ASGIApp:
@@ -96,21 +104,28 @@ class _Calls:
     async def chat(self, request: Request) -> Any:
         """POST /v1/chat/completions"""
         started = time.perf_counter()
-        counted = ""
+        counted, playing = "", self.stage.playing
+        leave = playing.enter()
         try:
             form = read_form(await _body(request, self.stage.limits.body_bytes))
-            name, performer = self.stage.cast.find(form.model)
+            name, performer = playing.cast.find(form.model)
             counted = name.who
-            body = self.stage.cast.body(form, name, performer)
-            body |= self.stage.engine.adapter(name.who, name.strength if performer else 0.0)
-            call = _Call(self.stage, form, name.who, body, name.thoughts or performer is None, started)
-            return await (call.streamed(request) if form.stream else call.whole(request))
+            body = playing.cast.body(form, name, performer)
+            body |= playing.engine.adapter(name.who, name.strength if performer else 0.0)
+            shown = name.thoughts or performer is None
+            call = _Call(self.stage, playing.engine, form, name.who, body, shown, started)
+            if form.stream:
+                stream, leave = await call.streamed(request, leave), _nobody
+                return stream
+            return await call.whole(request)
         except Refusal as refusal:
             self.stage.metrics.requests[counted, refusal.status] += 1
             raise
         except ClientLeft:
             self.stage.metrics.abandoned += 1
             return Response(status_code=499)
+        finally:
+            leave()
 
     async def models(self, _: Request) -> Response:
         """GET /v1/models"""
@@ -142,6 +157,7 @@ class _Call:
     """One request on its way through the engine."""
 
     stage: Stage
+    engine: Engine
     form: ChatForm
     who: str
     body: dict[str, Any]
@@ -154,7 +170,7 @@ class _Call:
         async def ask() -> Chunk:
             leave = await self.stage.gate.enter()
             try:
-                return await self.stage.engine.ask(self.body)
+                return await self.engine.ask(self.body)
             finally:
                 leave()
 
@@ -162,9 +178,9 @@ class _Call:
         self._count(usage_of(answer))
         return JSONResponse(whole_reply(answer, self.form.model, thoughts=self.thoughts))
 
-    async def streamed(self, request: Request) -> EventStream:
-        """The reply in pieces. What the engine refuses before the first is refused with its status."""
-        chunks = self.stage.engine.stream(self.body | {"stream": True, "stream_options": {"include_usage": True}})
+    async def streamed(self, request: Request, ended: Callable[[], None]) -> EventStream:
+        """The reply in pieces; `ended` is called after the last. What is refused before the first has its status."""
+        chunks = self.engine.stream(self.body | {"stream": True, "stream_options": {"include_usage": True}})
 
         async def begin() -> tuple[list[Chunk] | None, Callable[[], None]]:
             leave = await self.stage.gate.enter()
@@ -183,6 +199,7 @@ class _Call:
 
         def end(left: bool) -> None:
             leave()
+            ended()
             self._count(passing.usage or {}, left=left)
 
         self.stage.metrics.first.add(time.perf_counter() - self.started)
@@ -194,6 +211,10 @@ class _Call:
         counts.abandoned += left
         counts.used(self.who, usage)
         counts.seconds.add(time.perf_counter() - self.started)
+
+
+def _nobody() -> None:
+    """Nobody leaves yet: the stream tells when it has ended."""
 
 
 async def _events(first: list[Chunk], chunks: AsyncIterator[list[Chunk]], passing: Passing) -> AsyncIterator[bytes]:
