@@ -154,6 +154,19 @@ def test_the_chat_is_a_script_in_the_journal_unless_that_is_off(folder, tmp_path
     assert not (quiet / "journal" / "chats").exists()
 
 
+def test_what_was_told_in_one_chat_is_recalled_in_the_next_and_shown(tmp_path):
+    folder, model = make_stage(tmp_path / "mira"), answers("Salty")
+
+    async def work(troupe):
+        await said(troupe, "My sister is called Ada.")
+        return await said(troupe, "What is my sister called?")
+
+    talk = on_stage(work, folder, character=model)
+    assert "My sister is called Ada." in model.requests[-1].messages[-1]["content"]
+    assert [note.kind for note in talk.notes] == ["memory"]
+    assert texts(talk)[0] == "What is my sister called?"
+
+
 def test_who_was_not_trained_says_how(tmp_path):
     folder = make_stage(tmp_path / "mira", trained=False)
     with pytest.raises(ProjectError, match="roletune run"):

@@ -124,4 +124,4 @@ def test_behind_an_answer_are_the_nearest_passages_and_rows(project):
     found = on_stage(why, project.folder)
     assert found.passages[0].heading == "Work"
     assert [one.id for one in found.rows] == ["r2"]
-    assert "<img" not in render("why.html.jinja", why=found)
+    assert "<img" not in render("why.html.jinja", why=found, notes=())

@@ -19,6 +19,7 @@ from roletune.inference.recall.knowledge import Knowledge
 from roletune.inference.recall.lorebook import Lore
 from roletune.inference.recall.memory import told_facts
 from roletune.inference.recall.memory_file import MemoryFile
+from roletune.inference.recall.shown import Shots
 from roletune.inference.recall.summaries import latest_summary, summarise
 from roletune.inference.settings import ChatSettings
 from roletune.inference.thoughts import Hidden
@@ -41,6 +42,7 @@ class Backstage:
     recall: Prompt | None = None
     lorebook: Lorebook = field(default_factory=Lorebook)
     knowledge: Knowledge | None = None
+    shots: Shots | None = None
     memory: MemoryFile | None = None
     writer: ChatModel | None = None
     summary: Prompt | None = None
@@ -172,6 +174,7 @@ class Actor:
             prompt=back.recall,
             lore=Lore(back.lorebook, user, settings.lorebook_tokens) if back.lorebook.entries else None,
             knowledge=back.knowledge,
+            shots=back.shots,
             memories=memory.all(user) if memory else (),
             forgotten=memory.forgotten(user) if memory else (),
             memory_tokens=settings.memory.tokens if settings.memory.enabled else 0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -23,6 +23,18 @@ class KnowledgeSettings(BaseModel):
 
     passages: int = Field(default=0, ge=0, le=20, description="passages told with a message, those most like it")
     tokens: int = Field(default=300, ge=0, description="room for them")
+
+
+class ExampleSettings(BaseModel):
+    """Answers of the character from its training split that are shown with a message, after RoleGPT."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    how: Literal["none", "prompt", "turns"] = Field(
+        default="none", description="not at all, in the persona prompt, or as turns before the chat"
+    )
+    number: int = Field(default=5, ge=1, le=20, description="answers shown, those to what is most like the message")
+    tokens: int = Field(default=600, ge=0, description="room for them; never more than half of what is left")
 
 
 class MemorySettings(BaseModel):
@@ -57,6 +69,7 @@ class ChatSettings(BaseModel):
     background: str = Field(default="", description="the situation of the opening scene")
     thoughts: bool = Field(default=False, description="show what the character thinks and does not say")
     knowledge: KnowledgeSettings = KnowledgeSettings()
+    examples: ExampleSettings = ExampleSettings()
     memory: MemorySettings = MemorySettings()
     lorebook_tokens: int = Field(default=400, ge=0, description="room for lorebook entries; a book may ask for less")
     autosave: bool = Field(default=True, description="keep every chat as a script in journal/chats")

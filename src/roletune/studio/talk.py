@@ -7,13 +7,14 @@ answer that was swiped away is still there; with `chat.autosave` the chat is a s
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from roletune.errors import ReplyError
 from roletune.inference.chat_file import ChatFile
 from roletune.inference.conversation import Conversation, printable
-from roletune.llm.request import ChatReply
+from roletune.inference.recall.notes import Note
 from roletune.records import Turn
 from roletune.studio.troupe import Player, Troupe
 from roletune.verbs.thumbs import rate, thumb_id
@@ -32,6 +33,7 @@ class Talk:
     shown: int = 0
     asked: int = 0  # how often the last message was answered, so that no answer is asked for twice
     partial: str = ""
+    notes: tuple[Note, ...] = ()  # what the last answer was told beside what was said
     strengths: dict[str, float] = field(default_factory=dict)  # by rating id: of the adapter that wrote it
     opinions: dict[str, bool] = field(default_factory=dict)  # by rating id
     edited: frozenset[str] = frozenset()  # rating ids of replies that a person changed
@@ -49,10 +51,10 @@ class Talk:
         """The answer as far as it is written."""
         return replace(self, conversation=self.conversation.retry(), partial=text)
 
-    def answered(self, text: str, strength: float) -> Talk:
-        """One more answer to the last message, and the one in use."""
+    def answered(self, text: str, strength: float, notes: tuple[Note, ...] = ()) -> Talk:
+        """One more answer to the last message, and the one in use; `notes` are what it was told beside."""
         answers = (*self.answers, printable(text).strip())
-        done = replace(self, answers=answers, asked=self.asked + 1, partial="").choose(len(answers) - 1)
+        done = replace(self, answers=answers, asked=self.asked + 1, partial="", notes=notes).choose(len(answers) - 1)
         return replace(done, strengths=done.strengths | {done.rating(done.last): strength})
 
     def choose(self, number: int) -> Talk:
@@ -112,18 +114,15 @@ async def answer(troupe: Troupe, talk: Talk, strength: float) -> AsyncIterator[T
 
     Raises EndpointError, ModelError or RenderError without one, ReplyError if it is empty.
     """
-    async with troupe.on_stage(talk.who) as bench:
-        settings, asked = bench.project.character.chat, talk.conversation.retry()
-        messages = asked.request_messages(settings.context_tokens)
-        request = settings.request(messages, asked.partners, talk.asked)
-        ended: list[ChatReply] = []
-        written = ""
-        async for piece in bench.on_stage(strength).stream(request, ended.append):
+    actor, written = troupe.player(talk.who).actor(strength), ""
+    async with troupe.on_stage(talk.who), aclosing(actor.perform(talk.conversation.retry(), talk.asked)) as pieces:
+        async for piece in pieces:
             written += piece
             yield talk.writing(written)
-    if not printable(ended[0].text).strip():
-        raise ReplyError(f"{talk.conversation.profile.name} said nothing. Ask again, or in other words.", ended[0].text)
-    done = talk.answered(ended[0].text, strength)
+    if not printable(written).strip():
+        raise ReplyError(f"{talk.conversation.profile.name} said nothing. Ask again, or in other words.", written)
+    done = talk.answered(written, strength, actor.given.notes if actor.given else ())
+    actor.notice(done.conversation)
     save(troupe, done)
     yield done
 

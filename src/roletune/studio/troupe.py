@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 from roletune.engine.progress import Progress
 from roletune.errors import ProjectError
+from roletune.inference.actor import Actor
 from roletune.inference.conversation import Conversation
 from roletune.llm.model import ChatModel
 from roletune.project import Project
-from roletune.verbs.load import ai_notice, read_persona
+from roletune.verbs.load import ai_notice, read_backstage, read_persona
 from roletune.verbs.notices import notices
 from roletune.workbench import Workbench, open_workbench
 
@@ -46,6 +47,11 @@ class Player:
     def begin(self) -> Conversation:
         """The opening scene of a chat."""
         return self.project.character.chat.begin(read_persona(self.project))
+
+    def actor(self, strength: float) -> Actor:
+        """Who answers once, with all that it recalls; each chat in a browser asks for its own."""
+        back = read_backstage(self.project)
+        return Actor(self.bench.on_stage, self.project.character.chat, back, strength=strength)
 
 
 class Troupe:

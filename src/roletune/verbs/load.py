@@ -18,12 +18,14 @@ from roletune.inference.character import Character, LineScore
 from roletune.inference.conversation import Conversation
 from roletune.inference.recall.knowledge import Knowledge
 from roletune.inference.recall.memory_file import MemoryFile
+from roletune.inference.recall.shown import Shots
 from roletune.inference.why import Row, rows_of
 from roletune.llm.model import ChatModel
 from roletune.llm.on_demand import OnDemandModel
 from roletune.project import Project
 from roletune.prompts import load_prompt
-from roletune.records import Example, Lorebook, Message, Profile, Provenance
+from roletune.records import Dialogue, Example, Lorebook, Message, Profile, Provenance
+from roletune.rendering.few_shot import FewShot, pairs_of
 from roletune.rendering.persona import Persona
 from roletune.workbench import Workbench, open_workbench
 
@@ -82,10 +84,21 @@ def read_backstage(project: Project) -> Backstage:
         recall=load_prompt("recall", language, project.prompts),
         lorebook=Lorebook.model_validate_json(path.read_text("utf-8")) if path.is_file() else Lorebook(),
         knowledge=Knowledge(read_persona(project).profile, chat.knowledge.passages, chat.knowledge.tokens),
+        shots=_shots(project),
         memory=MemoryFile(project.journal / "memory.sqlite"),
         summary=load_prompt("memory", language, project.prompts),
         rows=lambda: _training_rows(project),
     )
+
+
+def _shots(project: Project) -> Shots | None:
+    """What is shown with a message; None if nothing is."""
+    wanted, path = project.character.chat.examples, project.records("dialogues")
+    if wanted.how == "none" or not path.is_file():
+        return None
+    pairs = pairs_of(read_records(path, Dialogue), read_persona(project).profile)
+    prompt = load_prompt("examples", project.character.language, project.prompts)
+    return Shots(FewShot(pairs, number=wanted.number), wanted.how, wanted.tokens, prompt)
 
 
 def _training_rows(project: Project) -> list[Row]:

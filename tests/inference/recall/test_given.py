@@ -15,9 +15,11 @@ from roletune.inference.recall.given import Sources, give
 from roletune.inference.recall.knowledge import Knowledge
 from roletune.inference.recall.lorebook import Lore
 from roletune.inference.recall.memory_file import MemoryFile
+from roletune.inference.recall.shown import Shots
 from roletune.llm.scripted import ScriptedModel
 from roletune.prompts import load_prompt
 from roletune.records import KnowledgeBoundary, Lorebook, LoreEntry, Memory, Passage, Profile
+from roletune.rendering.few_shot import FewShot, Pair
 from roletune.rendering.persona import Persona
 
 RECALL = load_prompt("recall")
@@ -183,3 +185,48 @@ def test_the_character_of_another_language_recalls_in_it():
     told = give(talk, Sources(load_prompt("recall", "zh"), memories=memories, memory_tokens=300), 1800)
     assert "悟空想起" in told.messages[-1].content
     assert "雪球" in told.messages[-1].content
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Examples, after RoleGPT
+
+PAIRS = [Pair("Is there coffee?", "There is always coffee, sir."), Pair("Are you up?", "Always, sir.")]
+
+
+def shots(how, tokens=600):
+    return Shots(FewShot(PAIRS, number=2), how, tokens, load_prompt("examples"))
+
+
+def test_examples_are_turns_before_the_chat_or_told_in_the_persona_prompt_the_most_alike_last():
+    talk = conversation(SETTINGS, "Some coffee?")
+    turns = give(talk, Sources(shots=shots("turns")), 1800)
+    assert [message.content for message in turns.messages[1:]] == [
+        "Are you up?",
+        "Always, sir.",
+        "Is there coffee?",
+        "There is always coffee, sir.",
+        "Some coffee?",
+    ]
+    assert turns.messages[0] == talk.system
+    told = give(talk, Sources(shots=shots("prompt")), 1800)
+    assert len(told.messages) == 2
+    assert told.messages[0].content.startswith(talk.system.content)
+    assert told.messages[0].content.index("Always, sir.") < told.messages[0].content.index("There is always coffee")
+    assert [note.kind for note in told.notes] == ["example", "example"]
+
+
+@pytest.mark.parametrize("how", ["turns", "prompt"])
+@pytest.mark.parametrize("budget", [150, 180, 260, 420])
+def test_examples_never_break_the_budget_and_leave_room_for_the_chat(how, budget):
+    talk = conversation(SETTINGS, *[filler(k) for k in range(41)])
+    found = give(talk, Sources(RECALL, shots=shots(how), memory_tokens=100), budget)
+    assert found.tokens <= budget
+    assert found.messages[-1].content.endswith(filler(40))
+    assert found.left_out < 41
+
+
+def test_examples_keep_to_their_own_room_the_most_alike_first():
+    talk = conversation(SETTINGS, "Some coffee?")
+    assert give(talk, Sources(shots=shots("turns", tokens=0)), 1800).messages[1:] == talk.messages
+    one = give(talk, Sources(shots=shots("turns", tokens=40)), 1800)
+    assert [note.text for note in one.notes] == ["Is there coffee? → There is always coffee, sir."]

@@ -16,6 +16,7 @@ from roletune.inference.recall.knowledge import Knowledge
 from roletune.inference.recall.lorebook import Lore
 from roletune.inference.recall.memory import earlier_notes, memory_notes
 from roletune.inference.recall.notes import Kind, Note, within
+from roletune.inference.recall.shown import Shots, Shown
 from roletune.prompts import Prompt
 from roletune.records import Memory, Message
 from roletune.rendering.markup import harmless
@@ -42,6 +43,7 @@ class Sources:
     forgotten: Collection[str] = ()
     summary: str = ""
     memory_tokens: int = 0  # for memories, earlier turns and the summary together
+    shots: Shots | None = None
 
 
 @dataclass(frozen=True)
@@ -70,28 +72,41 @@ class _Giving:
         self._budget = budget
         self._count = count
         self._said = conversation.messages
-        self._system = conversation.system
         heard = [message.content for message in self._said if message.role == "user"]
         self._query = heard[-1] if heard else ""
+        self._shown = self._examples(conversation.system)
+        self._system = self._shown.system
 
     def whole(self) -> Given | None:
         """Everything that was said with everything that is recalled, if it fits."""
-        if self._count((self._system, *self._said)) > self._budget:
+        if self._count((self._system, *self._shown.turns, *self._said)) > self._budget:
             return None
         given = self._given(self._said, self._notes(self._said, self._sources.memory_tokens))
         return given if given.tokens <= self._budget else None
 
     def part(self) -> Given:
         """The latest messages; notes take what is set aside for them, and never more than half of the room."""
-        least = (self._system, *self._said[-1:])
+        least = (self._system, *self._shown.turns, *self._said[-1:])
         spare = max(0, self._budget - self._count(least))
         aside = min(self._wanted() + _FRAME_TOKENS, spare // 2)
-        recent = self._talk.window(self._system, self._budget - aside, self._count)
+        recent = self._talk.window(self._system, self._budget - aside - self._ahead(), self._count)
         notes = self._notes(recent, self._sources.memory_tokens)
         notes = within(sorted(notes, key=lambda note: not note.steady), aside - 2 * _FRAME_TOKENS, self._size)
         while (given := self._given(recent, notes)).tokens > self._budget and notes:
             notes = notes[:-1]  # what frames them took more than was thought
         return given
+
+    def _examples(self, system: Message) -> Shown:
+        """The examples that leave at least half of the room to what was said."""
+        shots = self._sources.shots
+        if shots is None:
+            return Shown(system)
+        spare = max(0, self._budget - self._count((system, *self._said[-1:])))
+        return shots.show(system, self._query, self._talk.profile.name, spare // 2, self._count)
+
+    def _ahead(self) -> int:
+        """Tokens of the turns that are shown before the chat."""
+        return self._count((self._system, *self._shown.turns)) - self._count([self._system])
 
     def _wanted(self) -> int:
         sources = self._sources
@@ -125,7 +140,7 @@ class _Giving:
 
     def _given(self, recent: Sequence[Message], notes: Sequence[Note]) -> Given:
         messages = self._told(recent, notes)
-        return Given(messages, tuple(notes), len(self._said) - len(recent), self._count(messages))
+        return Given(messages, (*notes, *self._shown.notes), len(self._said) - len(recent), self._count(messages))
 
     def _told(self, recent: Sequence[Message], notes: Sequence[Note]) -> tuple[Message, ...]:
         before = self._text([note for note in notes if note.steady and note.before], steady=True)
@@ -138,7 +153,7 @@ class _Giving:
             if place is not None:
                 told = self._text([note for note in notes if not note.steady and note.depth == depth], steady=False)
                 messages[place] = _preceded(messages[place], told)
-        return (self._system.model_copy(update={"content": "\n".join(parts)}), *messages)
+        return (self._system.model_copy(update={"content": "\n".join(parts)}), *self._shown.turns, *messages)
 
     def _text(self, notes: Sequence[Note], *, steady: bool) -> str:
         if not notes or self._sources.prompt is None:

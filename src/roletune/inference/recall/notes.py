@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["lore", "memory", "summary", "earlier", "passage"]
+Kind = Literal["lore", "memory", "summary", "earlier", "passage", "example"]
 Size = Callable[[str], int]
 
 _AROUND = 8  # tokens of a bullet, a heading's share and a line break

@@ -148,7 +148,8 @@ class ChatTab:
     def reasons(self, talk: Talk) -> str:
         """The why-panel."""
         with mistakes_shown():
-            return render("why.html.jinja", why=behind(self.troupe.player(talk.who).project, talk.conversation))
+            why = behind(self.troupe.player(talk.who).project, talk.conversation)
+            return render("why.html.jinja", why=why, notes=talk.notes)
 
 
 def layout(troupe: Troupe, who: gr.Dropdown) -> Fill:
