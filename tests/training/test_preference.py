@@ -31,7 +31,8 @@ def start(tmp_path_factory):
         base="org/tiny",
         base_identity="b",
         data="d",
-        recipe={**Recipe(dtype="float32").settings},
+        # A run that is older than one of the recipe's fields.
+        recipe={k: v for k, v in Recipe(dtype="float32").settings.items() if k != "gradient_checkpointing"},
         curve=(),
         best_step=1,
         best_validation_loss=1.0,

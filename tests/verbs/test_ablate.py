@@ -117,3 +117,15 @@ def test_the_score_of_a_line_is_its_mean_over_the_seeds_of_the_lines_that_all_ha
 
     one, two = {"a": Score(1.0, 3), "b": Score(2.0, 1)}, {"a": Score(2.0, 3)}
     assert mean_scores([one, two], {"a"}) == {"a": Score(1.5, 3)}
+
+
+@pytest.mark.model
+def test_a_curve_has_a_point_for_each_share_of_the_training_scenes(folder, capsys):
+    end = roletune(capsys, "curve", folder, "--shares", "0.25,0.5", "--json")
+    assert end.code == 0, end.err
+    found = json.loads(end.out)
+    assert [point["share"] for point in found["points"]] == [0.25, 0.5, 1.0]
+    assert found["points"][-1]["scenes"] == len(examples(folder / "build"))
+    assert found["twice"]["low"] <= found["twice"]["value"] <= found["twice"]["high"] <= 0
+    assert "Twice the data" in roletune(capsys, "curve", folder, "--shares", "0.25,0.5").out
+    assert roletune(capsys, "curve", folder, "--shares", "2").code == 1

@@ -33,6 +33,7 @@ from roletune.training.preference_data import (
     preference_recipe,
     rows_of,
 )
+from roletune.training.recipe import Recipe
 from roletune.training.sft import RECORD, device_for, finished_run
 
 
@@ -159,7 +160,7 @@ def _arguments(
         "lr_scheduler_type": "cosine",
         "max_length": None,  # TRL would cut silently; what is too long is refused before
         "disable_dropout": True,
-        "gradient_checkpointing": recipe["gradient_checkpointing"],
+        "gradient_checkpointing": {**Recipe().settings, **recipe}["gradient_checkpointing"],  # a field may be younger
         "bf16": device.dtype == "bfloat16",
         "use_cpu": device.name == "cpu",
         "dataloader_pin_memory": False,
