@@ -21,7 +21,7 @@ from roletune.records import Passage, Profile, Question, Rejection, fingerprint
 from roletune.synthesis.asking import Again, ask_until_read
 from roletune.synthesis.labelled import read_blocks
 
-TOPICS = ("past experiences", "relationships", "preferences and values", "hard to answer in the role")
+TOPICS = ("past experiences", "relationships", "values", "hard questions")
 LABELS = {"question": ("q", "问题", "提问", "问")}
 
 _OVERLAP = 0.7  # of the words of two questions, from which they are one
