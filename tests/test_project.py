@@ -1,7 +1,8 @@
 import pytest
 
 from roletune.errors import ProjectError, SourceError
-from roletune.project import Project, Source
+from roletune.project import Project
+from roletune.sources.settings import Source
 from roletune.verbs.profile import read_profile, read_sources
 
 from .character import NAME, PROFILE, make_character, scene

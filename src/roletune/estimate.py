@@ -24,8 +24,9 @@ from roletune.engine.store import read_records, write_records
 from roletune.llm.counting import Asked, CountingModel
 from roletune.llm.ledger import Ledger
 from roletune.llm.model import ChatModel
+from roletune.llm.settings import Endpoint
 from roletune.pipeline import make, steps
-from roletune.project import Endpoint, Project
+from roletune.project import Project
 from roletune.records import Dialogue, Provenance, Scene, Turn
 from roletune.synthesis.methods import dialogue_methods
 from roletune.synthesis.scenes import SceneSettings

@@ -14,6 +14,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 from rich.console import RenderableType
 
+from roletune.character_file import ModelBindings
 from roletune.dataset.edits import apply_edits, find_edits
 from roletune.engine.manifest import Manifest
 from roletune.engine.progress import Progress
@@ -23,8 +24,9 @@ from roletune.inference.local_models import SLOTS, LocalModels
 from roletune.llm.endpoints import Endpoints
 from roletune.llm.ledger import Ledger, RememberedModel
 from roletune.llm.model import ChatModel
+from roletune.llm.settings import Endpoint
 from roletune.models.weights import Weights
-from roletune.project import Endpoint, ModelBindings, Project
+from roletune.project import Project
 from roletune.prompts import Prompt, load_prompt
 from roletune.records import Adapter, Edit, Passage, Profile, Provenance, Rejection, Scene, fingerprint
 from roletune.rendering.persona import Persona

@@ -16,9 +16,9 @@ import pytest
 import typer
 from pydantic import BaseModel
 
+from roletune.character_file import CharacterFile
 from roletune.cli import app
 from roletune.pipeline import METHODS
-from roletune.project import CharacterFile
 from roletune.records import Report
 from roletune.training.recipe import Recipe
 

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from roletune.character_file import SETTINGS_FILE
 from roletune.cli.session import AsJson, Character, print_json
 from roletune.dataset.build import SPLITS
 from roletune.engine.lock import project_lock
@@ -18,7 +19,7 @@ from roletune.engine.manifest import Manifest
 from roletune.engine.store import write_text
 from roletune.errors import ProjectError
 from roletune.pipeline import STAGES
-from roletune.project import SETTINGS_FILE, Project
+from roletune.project import Project
 from roletune.prompts import built_in
 from roletune.verbs.profile import read_materials, read_profile, read_sources
 

@@ -17,7 +17,8 @@ from roletune.engine.progress import SilentProgress
 from roletune.estimate import Estimate, estimate
 from roletune.llm.bill import BillRow
 from roletune.llm.ledger import Ledger
-from roletune.project import Endpoint, Project
+from roletune.llm.settings import Endpoint
+from roletune.project import Project
 from roletune.workbench import Workbench
 
 

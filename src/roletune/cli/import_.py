@@ -10,10 +10,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from roletune.character_file import SETTINGS_FILE
 from roletune.cli.session import AsJson, print_json
 from roletune.cli.speakers_table import speakers_table
 from roletune.engine.lock import project_lock
-from roletune.project import SETTINGS_FILE, Project
+from roletune.project import Project
 from roletune.prompts import load_prompt
 from roletune.records import Origin, Profile, Speaker
 from roletune.rendering.persona import Persona

@@ -68,9 +68,11 @@ async def write_questions(
     call: TopicCall, writer: ChatModel, profile: Profile, prompt: Prompt, wanted: QuestionsWanted, again: Again
 ) -> list[Question]:
     """The questions of one reply. Raises ReplyError if it holds none."""
-    values = {"topic": TOPICS.index(call.topic), "passages": call.passages, "count": call.questions}
+    asked = prompt.messages(
+        profile=profile, topic=TOPICS.index(call.topic), passages=call.passages, count=call.questions
+    )
     request = ChatRequest(
-        messages=chat_messages(prompt.messages(profile=profile, **values)),
+        messages=chat_messages(asked),
         temperature=wanted.temperature,
         top_p=wanted.top_p,
         max_tokens=wanted.max_tokens,

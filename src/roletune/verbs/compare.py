@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from roletune.character_file import SETTINGS_FILE
 from roletune.engine.store import read_records
 from roletune.errors import EvaluationError
 from roletune.evaluation.comparing import Entry, Said, compare_entries
@@ -31,7 +32,7 @@ from roletune.evaluation.run_scores import (
     voice_scores,
 )
 from roletune.evaluation.style import UNANSWERED, Manner, checks_for, inspect
-from roletune.project import SETTINGS_FILE, Project
+from roletune.project import Project
 from roletune.records import BoundaryReport, Comparison, Entrant, Evaluation, Example, Interviews, Record, VoiceReport
 from roletune.verbs import boundary, interview, voice
 from roletune.verbs.runs import MEASURED, Run, differing, finished_runs

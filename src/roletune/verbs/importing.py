@@ -13,9 +13,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from roletune.character_file import SETTINGS_FILE
 from roletune.engine.store import write_bytes, write_text
 from roletune.errors import SourceError
-from roletune.project import SETTINGS_FILE, Project
+from roletune.project import Project
 from roletune.sources.formats import AUTO
 from roletune.sources.material import Material
 from roletune.sources.settings import DIALOGUES, Source

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import yaml
 from pydantic import ValidationError
 
+from roletune.character_file import SETTINGS_FILE
 from roletune.engine.lock import project_lock
 from roletune.engine.progress import Progress
 from roletune.engine.store import read_records, write_text
@@ -29,7 +30,7 @@ from roletune.inference.serve.names import BASE
 from roletune.installed import characters_folder, installed_folder, installed_names, is_name
 from roletune.models.adapter_check import check_adapter
 from roletune.models.weights import HUB_ID, KNOWN, packaged_file, resolve
-from roletune.project import SETTINGS_FILE, Project
+from roletune.project import Project
 from roletune.records import Adapter, Bundle, Lorebook, Profile, Report
 from roletune.sources.archive import Archive, Bounds
 from roletune.verbs.bundle import BUNDLE, LAYOUT, WEIGHT_BYTES

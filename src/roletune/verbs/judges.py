@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from roletune.errors import ProjectError
 from roletune.llm.ledger import RememberedModel
 from roletune.llm.model import ChatModel
-from roletune.project import Endpoint
+from roletune.llm.settings import Endpoint
 from roletune.workbench import Workbench
 
 ROLE = "judge"

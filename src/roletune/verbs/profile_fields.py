@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from roletune.project import Endpoint
+from roletune.llm.settings import Endpoint
 from roletune.records import Finding, Profile, Rejection
 from roletune.sources.contradictions import ContradictionSettings, choose_pairs, find_contradiction
 from roletune.synthesis.profile_fields import ProfileFieldSettings, ProfileItem, extract_fields, select_items
