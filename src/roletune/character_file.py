@@ -21,7 +21,7 @@ from roletune.inference.settings import ChatSettings
 from roletune.llm.budget import BudgetSettings
 from roletune.llm.settings import Endpoint
 from roletune.records import KnowledgeBoundary, Subject
-from roletune.sources.contradictions import ContradictionSettings
+from roletune.sources.lint.contradictions import ContradictionSettings
 from roletune.sources.settings import DIALOGUES, Source
 from roletune.sources.splits import SplitSettings
 from roletune.sources.text import read_text

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from roletune.sources.cards import read_card
+from roletune.sources.cards.card import read_card
+from roletune.sources.cards.lorebook import Lorebook, parse_lorebook
 from roletune.sources.lore import joined, lore_of
-from roletune.sources.lorebook import Lorebook, parse_lorebook
 
 
 def entry(content="Text.", **fields):

@@ -21,7 +21,7 @@ from roletune.errors import ModelError, ProjectError, SourceError
 from roletune.installed import characters_folder, installed_names
 from roletune.llm.scripted import ScriptedModel
 from roletune.project import Project
-from roletune.sources.cards import parse_card
+from roletune.sources.cards.card import parse_card
 from roletune.sources.lore import lore_of
 from roletune.verbs.bundle import write_bundle
 from roletune.verbs.install import install

@@ -7,7 +7,7 @@ from roletune.engine.progress import SilentProgress
 from roletune.llm.scripted import ScriptedModel
 from roletune.project import Project
 from roletune.records import Passage, Profile
-from roletune.sources.contradictions import ContradictionSettings
+from roletune.sources.lint.contradictions import ContradictionSettings
 from roletune.synthesis.profile_fields import ProfileFieldSettings
 from roletune.verbs.profile_fields import note_contradictions, note_fields
 from roletune.workbench import open_workbench

@@ -1,6 +1,6 @@
 """Record what the real wiki answers, for the tests that run without one: python -m tests.wiki.record
 
-Every answer goes into tests/sources/wiki_answers.json under its question; the wiki's address is written as WIKI.
+Every answer goes into tests/sources/wiki/answers.json under its question; the wiki's address is written as WIKI.
 """
 
 import json
@@ -11,10 +11,10 @@ from pathlib import Path
 from tests.wiki.server import real_wiki
 
 from roletune.errors import SourceError
-from roletune.sources.wiki import fetch_page
-from roletune.sources.wiki_session import PoliteSession
+from roletune.sources.wiki.fetch import fetch_page
+from roletune.sources.wiki.session import PoliteSession
 
-ANSWERS = Path(__file__).parents[1] / "sources" / "wiki_answers.json"
+ANSWERS = Path(__file__).parents[1] / "sources" / "wiki" / "answers.json"
 ENGLISH = """Halda Number_Nine Circle_One Lost Clock Hald Ada_Quill Special:Version The_Silent_Clock/Transcript
     The_Rain_Machine/Transcript The_Ferry [Halda]"""
 TITLES = {"en": ENGLISH, "de": "Halda"}

@@ -6,7 +6,7 @@ import pytest
 from tests.wiki.server import missing, real_wiki
 
 from roletune.errors import SourceError
-from roletune.sources.wiki import fetch_page, read_wiki
+from roletune.sources.wiki.fetch import fetch_page, read_wiki
 
 pytestmark = [
     pytest.mark.wiki,

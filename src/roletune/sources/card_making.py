@@ -15,8 +15,8 @@ from typing import Any
 from roletune.engine.retrieval import terms
 from roletune.records import Lorebook as LorebookRecord
 from roletune.records import LoreEntry, Passage, Profile
-from roletune.sources.card_model import V3, Card, CardData
-from roletune.sources.lorebook import Entry, Lorebook
+from roletune.sources.cards.lorebook import Entry, Lorebook
+from roletune.sources.cards.model import V3, Card, CardData
 
 MOST_KEYS = 6  # of a passage
 MOST_EXAMPLES = 4

@@ -28,7 +28,7 @@ from roletune.rendering.script import ParsedScene
 from roletune.sources.cited import Cited
 from roletune.sources.presence import perceive
 from roletune.sources.reading import Reading
-from roletune.sources.script_source import read_script
+from roletune.sources.scripts.script import read_script
 from roletune.sources.splits import SplitSettings, split_of
 
 Place = tuple[int | None, int | None]  # offsets in the source's text

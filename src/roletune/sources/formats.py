@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from roletune.errors import SourceError
-from roletune.sources.json_formats import detect_json
+from roletune.sources.datasets.json_formats import detect_json
 from roletune.sources.reading import Reader, Reading
 from roletune.sources.renamed import with_speakers
 from roletune.sources.text import peek
@@ -40,7 +40,7 @@ PLAIN = ReadOptions()
 
 
 def _in(module: str, function: str) -> Reader:
-    """The reader `function` of `sources/module.py`, imported when it is called."""
+    """The reader `function` of `sources/`'s `module`, imported when it is called."""
 
     def read(data: bytes, name: str, **options: Any) -> Reading:
         reader: Callable[..., Reading] = getattr(import_module(f"roletune.sources.{module}"), function)
@@ -51,28 +51,28 @@ def _in(module: str, function: str) -> Reader:
 
 READERS: dict[str, Reader] = {
     "prose": _in("profile", "read_profile_text"),
-    "script": _in("script_source", "read_script"),
-    "plain": _in("plain", "read_plain"),
-    "wiki": _in("wiki", "read_wiki"),
-    "wiki-transcript": _in("wiki_transcript", "read_wiki_transcript"),
-    "fountain": _in("screenplay", "read_fountain"),
-    "fdx": _in("screenplay", "read_fdx"),
-    "subtitles": _in("subtitles", "read_subtitles"),
-    "webvtt": _in("subtitles", "read_webvtt"),
-    "tei": _in("tei", "read_tei"),
-    "cornell": _in("cornell", "read_cornell"),
-    "speech": _in("speech", "read_speech"),
-    "rttm": _in("speech", "read_rttm"),
-    "chat-log": _in("chat_log", "read_chat_log"),
-    "html": _in("documents", "read_html"),
-    "pdf": _in("documents", "read_pdf"),
-    "epub": _in("epub", "read_epub"),
-    "card": _in("cards", "read_card"),
-    "character-llm": _in("character_llm", "read_character_llm"),
-    "rolebench": _in("rolebench_rows", "read_rolebench"),
-    "sharegpt": _in("conversations", "read_sharegpt"),
-    "openai-messages": _in("conversations", "read_openai_messages"),
-    "alpaca": _in("conversations", "read_alpaca"),
+    "script": _in("scripts.script", "read_script"),
+    "plain": _in("scripts.plain", "read_plain"),
+    "wiki": _in("wiki.fetch", "read_wiki"),
+    "wiki-transcript": _in("wiki.transcript", "read_wiki_transcript"),
+    "fountain": _in("scripts.screenplay", "read_fountain"),
+    "fdx": _in("scripts.screenplay", "read_fdx"),
+    "subtitles": _in("scripts.subtitles", "read_subtitles"),
+    "webvtt": _in("scripts.subtitles", "read_webvtt"),
+    "tei": _in("scripts.tei", "read_tei"),
+    "cornell": _in("scripts.cornell", "read_cornell"),
+    "speech": _in("scripts.speech", "read_speech"),
+    "rttm": _in("scripts.speech", "read_rttm"),
+    "chat-log": _in("datasets.chat_log", "read_chat_log"),
+    "html": _in("documents.page", "read_html"),
+    "pdf": _in("documents.page", "read_pdf"),
+    "epub": _in("documents.epub", "read_epub"),
+    "card": _in("cards.card", "read_card"),
+    "character-llm": _in("datasets.character_llm", "read_character_llm"),
+    "rolebench": _in("datasets.rolebench", "read_rolebench"),
+    "sharegpt": _in("datasets.conversations", "read_sharegpt"),
+    "openai-messages": _in("datasets.conversations", "read_openai_messages"),
+    "alpaca": _in("datasets.conversations", "read_alpaca"),
 }
 
 # Option -> the formats that have it, and what their reader calls it.

@@ -13,8 +13,8 @@ from typing import Any
 
 from roletune.records import Lorebook as LorebookRecord
 from roletune.records import LoreEntry, fingerprint
-from roletune.sources.card_script import Names, expand
-from roletune.sources.lorebook import Decorator, Entry, Lorebook
+from roletune.sources.cards.lorebook import Decorator, Entry, Lorebook
+from roletune.sources.cards.script import Names, expand
 
 USER = "{{user}}"
 MOST = 5000  # entries, and characters of a key

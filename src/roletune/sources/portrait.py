@@ -11,7 +11,7 @@ import hashlib
 import re
 import unicodedata
 
-from roletune.sources.card_png import picture
+from roletune.sources.cards.png import picture
 
 WIDTH, HEIGHT = 400, 600
 _DOT = 14  # pixels of one dot of a letter

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from roletune.records import Dialogue, Message, PreferencePair, Profile, Turn, fingerprint
 from roletune.rendering.persona import Persona
 from roletune.rendering.viewpoint import compile_example, exchanges, spoken
-from roletune.sources.card_script import turns_of
+from roletune.sources.cards.script import turns_of
 from roletune.sources.cited import Cited
 from roletune.sources.dialogues import dialogue_of, named
 from roletune.sources.reading import Pair, Reading

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from roletune.records import Profile, Speaker
 from roletune.rendering.script import ParsedScene
-from roletune.sources.utterances import UNNAMED
+from roletune.sources.scripts.utterances import UNNAMED
 
 # What stands around a name without being of it: "Jarvis (V.O.)", "Voice of JARVIS", "JARVIS's voice", "Jarvis #2".
 _AROUND = re.compile(

@@ -9,8 +9,8 @@ from roletune.errors import ProjectError
 from roletune.records import Dialogue, Lorebook
 from roletune.rendering.few_shot import pairs_of
 from roletune.sources.card_making import make_card
-from roletune.sources.card_model import Card
-from roletune.sources.cards import write_card, write_card_json
+from roletune.sources.cards.card import write_card, write_card_json
+from roletune.sources.cards.model import Card
 from roletune.sources.portrait import draw_portrait
 from roletune.verbs.load import ai_notice, require_made
 from roletune.verbs.notices import notices

@@ -20,7 +20,7 @@ from roletune.sources.formats import AUTO, PLAIN, ReadOptions, read_source
 from roletune.sources.material import Material
 from roletune.sources.text import decode, read_bytes
 from roletune.sources.web import download, kept_path
-from roletune.sources.wiki_address import is_wiki_address
+from roletune.sources.wiki.address import is_wiki_address
 from roletune.verbs.profile import MAX_SOURCE_BYTES
 
 FOLDER = "sources"
@@ -112,7 +112,7 @@ class SourceReader:
         return (path if here else self._target(self.project.folder / FOLDER / _safe(path.name), data)), data
 
     def _fetch(self, address: str) -> None:
-        from roletune.sources.wiki import fetch_page, page_path
+        from roletune.sources.wiki.fetch import fetch_page, page_path
 
         of_wiki = is_wiki_address(address)
         before = page_path(address, self.fetched) if of_wiki else kept_path(address, self.fetched)

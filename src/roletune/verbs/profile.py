@@ -18,7 +18,7 @@ from roletune.sources.cited import cite
 from roletune.sources.dialogues import ReadDialogues
 from roletune.sources.formats import LINED, read_source
 from roletune.sources.licences import allows_commercial_use, most_restrictive
-from roletune.sources.lint import lint
+from roletune.sources.lint.checks import lint
 from roletune.sources.material import Material
 from roletune.sources.profile import read_own_profile
 from roletune.sources.settings import Source

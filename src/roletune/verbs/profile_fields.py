@@ -6,7 +6,7 @@ from typing import Literal
 
 from roletune.llm.settings import Endpoint
 from roletune.records import Finding, Profile, Rejection
-from roletune.sources.contradictions import ContradictionSettings, choose_pairs, find_contradiction
+from roletune.sources.lint.contradictions import ContradictionSettings, choose_pairs, find_contradiction
 from roletune.synthesis.profile_fields import ProfileFieldSettings, ProfileItem, extract_fields, select_items
 from roletune.verbs.writing import ask_each
 from roletune.workbench import Workbench

@@ -1,0 +1,1 @@
+"""What other projects train on and leave on disk: rows and chats in JSON."""

@@ -1,0 +1,1 @@
+"""What is doubtful about a profile, before anything is made from it."""

@@ -1,0 +1,1 @@
+"""Whoever speaks in turn: scripts, plays, subtitles, recognised speech."""

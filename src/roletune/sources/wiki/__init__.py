@@ -1,0 +1,1 @@
+"""Pages of wikis: fetched once, kept as they are, read offline."""
