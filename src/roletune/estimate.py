@@ -186,13 +186,14 @@ def _planned_scenes(bench: Workbench, calls: int) -> None:
 
 
 def _planned_scene(number: int, passage: str, max_words: int) -> Scene:
-    words = " ".join(["word"] * (max_words // 2))
+    words = " ".join([f"word{number}"] * (max_words // 2))  # no two are asked alike
     provenance = Provenance(source=f"passage:{passage}", passage=passage)
     return Scene(id=f"planned-{number}", title=f"Planned {number}", background=words, provenance=provenance)
 
 
 # Stage -> calls that follow from the reply to one that is asked.
 _FOLLOWING: dict[str, Callable[[Any], int]] = {
+    "experiences": lambda settings: settings.turns - 1 if settings.how == "play" else 0,
     "plots": lambda settings: 1,
     "rules": lambda settings: 1,
     "traps": lambda settings: 3,

@@ -1,8 +1,12 @@
-"""Stage `experiences`: scene -> dialogue (Character-LLM's experience completion), whole in one call, as a script."""
+"""Stage `experiences`: scene -> dialogue (Character-LLM's experience completion), whole in one call, as a script.
+
+`synthesis.play` does the same turn by turn.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import Field
 
@@ -21,6 +25,12 @@ from roletune.synthesis.settings import WritingSettings
 class ExperienceSettings(WritingSettings):
     """The `experiences:` block of character.yaml."""
 
+    how: Literal["script", "play"] = Field(
+        default="script",
+        description="script: one reply is the whole dialogue; play: one reply a turn, for small writers",
+    )
+    turns: int = Field(default=10, ge=2, description="of `play`: turns of a dialogue")
+    turn_tokens: int = Field(default=80, ge=10, description="of `play`: length of one turn")
     per_scene: int = Field(default=1, ge=0, description="dialogues written for each scene")
     replays: int = Field(default=0, ge=0, description="known scenes of the train split that are played out anew")
     examples: int = Field(default=2, ge=0, description="dialogues of the train split shown as examples")

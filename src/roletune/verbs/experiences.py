@@ -5,6 +5,7 @@ from __future__ import annotations
 from roletune.engine.store import read_records
 from roletune.records import Dialogue, Scene, fingerprint
 from roletune.synthesis.experiences import write_experience
+from roletune.synthesis.play import play_scene
 from roletune.verbs.stage import Stage
 from roletune.verbs.writing import (
     again,
@@ -17,13 +18,16 @@ from roletune.verbs.writing import (
 )
 from roletune.workbench import Workbench
 
+_PROMPTS = {"script": "experiences", "play": "experiences_turn"}
+
 
 async def make_experiences(bench: Workbench) -> str:
     """Ask for `per_scene` dialogues of each scene, with a partner and with examples that change from call to call."""
     settings, profile = bench.project.character.experiences, bench.profile
     lived = [dialogue for dialogue in train_dialogues(bench) if dialogue.purpose == "lived"]
     partners = settings.partners or partners_of_all(lived, profile)
-    writer, prompt = bench.ask("writer", "experiences"), bench.prompt("experiences")
+    writer, prompt = bench.ask("writer", "experiences"), bench.prompt(_PROMPTS[settings.how])
+    complete = play_scene if settings.how == "play" else write_experience
     known = [dialogue.scene for dialogue in lived if dialogue.scene.background]
     known.sort(key=lambda scene: scene.id)  # an order that is no order of the files: a few come from all of them
     scenes = [*read_records(bench.project.records("scenes"), Scene), *known[: settings.replays]]
@@ -33,7 +37,7 @@ async def make_experiences(bench: Workbench) -> str:
         scene, sample = call
         others = [dialogue for dialogue in lived if dialogue.scene.id != scene.id]  # a replay would be copied from it
         named = next((name for name in scene.present if not profile.is_me(name)), "")
-        return await write_experience(
+        return await complete(
             scene,
             writer,
             profile=profile,
@@ -56,5 +60,8 @@ STAGE = Stage(
     make_experiences,
     reads=("profile.jsonl", "dialogues.jsonl", "scenes.jsonl"),
     writes=("experiences.jsonl", "experiences.rejected.jsonl"),
-    settings=lambda bench: (bench.project.character.experiences, writing_settings(bench, "experiences")),
+    settings=lambda bench: (
+        bench.project.character.experiences,
+        writing_settings(bench, _PROMPTS[bench.project.character.experiences.how]),
+    ),
 )
