@@ -175,6 +175,7 @@ def test_an_adapter_is_exported_whole_with_its_hashes(tmp_path, capsys):
     for name in ("adapter_model.safetensors", "adapter_config.json", "adapter.json", "adapter.gguf"):
         (run / name).write_text(name)
     (folder / "build" / "adapter").symlink_to("runs/abc")
+    assert roletune(capsys, "profile", folder).code == 0  # its persona goes into the Modelfile
     end = roletune(capsys, "export", folder, "--to", tmp_path / "out", "--json")
     told = json.loads(end.out)
     assert set(told["sha256"]) == {path.name for path in (tmp_path / "out").iterdir()}
