@@ -13,9 +13,20 @@ RECORDS = [kind for _, kind in inspect.getmembers(records, inspect.isclass) if i
 JSON_VALUES = st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5) | st.none(), max_size=3)
 
 st.register_type_strategy(float, st.floats(allow_nan=False, allow_infinity=False))
-for record in RECORDS:  # a field of any JSON values can't be guessed from its type
-    plain = [name for name, field in record.model_fields.items() if field.annotation == dict[str, Any]]
-    st.register_type_strategy(record, st.builds(record, **dict.fromkeys(plain, JSON_VALUES)))
+
+
+def untold_by_type(field):
+    """What a field's type alone does not tell: any JSON values, texts of a pattern; None for all others."""
+    pattern = next((one.pattern for one in field.metadata if getattr(one, "pattern", None)), None)
+    if pattern:
+        return st.from_regex(pattern.replace("$", r"\Z"), alphabet=st.characters(codec="ascii"))
+    return JSON_VALUES if field.annotation == dict[str, Any] else None
+
+
+for record in RECORDS:
+    guesses = {name: untold_by_type(field) for name, field in record.model_fields.items()}
+    told = {name: values for name, values in guesses.items() if values is not None}
+    st.register_type_strategy(record, st.builds(record, **told))
 
 
 @pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__name__)
