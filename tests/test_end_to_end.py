@@ -17,6 +17,7 @@ SMALL = {
     "experiences": {"max_tokens": 80},
     "protective": {"count": 1, "twins": False, "max_tokens": 80},
     "train": {"recipe": "quick", "overrides": {"rank": 4, "epochs": 1, "max_tokens": 512, "evaluations_per_epoch": 1}},
+    "dataset": {"train_share": 1.0},
     "splits": {"validation": 0.2, "test": 0.3},
 }
 WANTED = {"train": 5, "validation": 1, "test": 2}

@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from roletune.errors import MissingExtraError, ModelError, ResourceError
 from roletune.models.cache import cache_dir, cache_note
 from roletune.models.gguf_header import read_header
+from roletune.models.gguf_reader import parsed_once
 from roletune.models.load import quiet
 from roletune.models.pretokenizer import restore_pre_tokenizer
 from roletune.models.weights import Weights
@@ -108,7 +109,7 @@ def _write(source: Path, folder: Path) -> None:
     }
     try:
         # This part of transformers draws its bar past transformers' own switch.
-        with quiet(), contextlib.redirect_stderr(io.StringIO()):
+        with quiet(), contextlib.redirect_stderr(io.StringIO()), parsed_once():
             tokenizer = AutoTokenizer.from_pretrained(source.parent, **where)
             loaded = AutoModelForCausalLM.from_pretrained(source.parent, dtype=torch.float32, **where)
     except (ValueError, NotImplementedError, KeyError, ImportError) as error:

@@ -19,6 +19,7 @@ from roletune.models.atomic import whole_file
 from roletune.models.cache import cache_dir
 from roletune.models.gguf_header import read_header
 from roletune.models.gguf_names import Shape, TensorNames, permute
+from roletune.models.gguf_reader import open_gguf
 from roletune.models.weights import Weights
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def write(folder: Path, source: Path, out: Path, dtype: GgufType = "f16") -> Pat
         raise MissingExtraError("Writing a GGUF file", "local") from error
     shape = Shape.of_config(layout.check(folder))
     plan = _plan(folder, source, shape, dtype)
-    reader = gguf.GGUFReader(source)
+    reader = open_gguf(source)
     with whole_file(out) as temporary:
         writer = gguf.GGUFWriter(temporary, shape.architecture)
         try:
