@@ -107,3 +107,10 @@ def test_time_left_is_told_only_when_it_is_known():
     assert remaining(10, 0, 20) is None
     assert remaining(10, 5, None) is None
     assert remaining(10, 25, 20) == 0
+
+
+def test_work_of_unknown_length_stands_as_done_at_its_end(terminal):
+    with RichProgress(terminal).task("Loading Mira", None):
+        pass
+    assert "✓" in written(terminal)
+    assert "0/0" not in written(terminal)

@@ -93,8 +93,11 @@ class RichProgress:
             self._close(bars, number)
 
     def _close(self, bars: Bars, number: TaskID) -> None:
-        """The last task leaves its line standing; one within another makes room for the next."""
+        """The last task leaves its line standing, as done; one within another makes room for the next."""
         self._open -= 1
+        for each in bars.tasks:
+            if each.id == number and each.total is None:
+                bars.update(number, total=each.completed)  # else its bar would pulse on where it stands
         if self._open:
             bars.remove_task(number)
         else:
@@ -186,7 +189,7 @@ def _columns() -> tuple[ProgressColumn, ...]:
 
 def count(completed: float, total: float | None, unit: str) -> str:
     """`3/10 scenes`, `3 scenes` where the total is unknown, `1.2 MB/3.0 MB` for bytes; empty if nothing is counted."""
-    if not completed and total is None and not unit:
+    if not completed and not total and not unit:
         return ""
     if unit == "B":
         done, whole, unit = decimal(int(completed)), "" if total is None else decimal(int(total)), ""
