@@ -96,6 +96,8 @@ class Chat:
         self._pause()
         if self.alone:
             self.actor.warm(self.gathering.view(self.speaker))
+            if self.lines.interactive:
+                await self.actor.settled()  # a bar that is drawn and a line that is typed overwrite each other
         while self.open:
             line = await self._read()
             if line is None:
