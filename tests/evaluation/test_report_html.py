@@ -1,6 +1,8 @@
 """The page itself: whole, inert, self-contained. What it looks like is for eyes."""
 
 import base64
+import csv
+import io
 import re
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -124,15 +126,26 @@ def test_plots_tables_and_marks_say_what_they_are(page, html):
     assert len(drawn) == 5  # the ratio, and two plots for a wide page and for a phone
     assert all(attributes["aria-label"] for attributes in drawn)
     assert all("aria-hidden" in a for a in page.all("svg") if a.get("role") != "img")
-    assert len(page.all("table")) == len(page.all("caption")) == 4
+    assert len(page.all("table")) == len(page.all("caption")) == 5
     assert all(a.get("scope") in ("col", "row") for a in page.all("th"))
     assert all(a["title"] for a in page.all("mark")[1:])  # the first explains the marking
 
 
-def test_the_numbers_travel_with_the_page(page):
-    (link,) = [a for a in page.all("a") if "download" in a]
-    carried = base64.b64decode(link["href"].split(",")[1]).decode()
-    assert Report.model_validate_json(carried) == invented.report()
+def test_the_numbers_travel_with_the_page_as_json_and_as_tables(page):
+    links = {
+        a["download"]: base64.b64decode(a["href"].split(",")[1]).decode() for a in page.all("a") if "download" in a
+    }
+    assert Report.model_validate_json(links.pop("report.json")) == invented.report()
+    assert list(links) == ["replies.csv", "style.csv", "lines.csv", "learning.csv", "data.csv"]
+    rows = list(csv.DictReader(io.StringIO(links["replies.csv"])))
+    first = invented.replies()[0]
+    assert len(rows) == 3 * len(invented.replies())
+    assert (rows[2]["question"], rows[2]["contestant"], rows[2]["reply"]) == (first.question, "adapter", first.adapter)
+
+
+def test_every_link_inside_the_page_leads_somewhere(page):
+    ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
+    assert {a["href"][1:] for a in page.all("a") if a["href"].startswith("#")} <= ids
 
 
 def test_light_and_dark_are_the_readers_choice(html):

@@ -222,7 +222,8 @@ def test_the_report_shows_every_suite_and_nothing_that_a_model_wrote_is_markup(f
     page_of = invented.report().model_copy(update=dict(found))
     page = render_html(page_of)
     assert HOSTILE not in page
-    assert all(f'id="{name}"' in page for name in names)
+    assert all(f'id="{name}"' in page and f'href="#{name}"' in page for name in names)
+    assert all(f'download="{name}.csv"' in page for name in names)
     assert Report.model_validate_json(page_of.model_dump_json()) == page_of
     told = render_markdown(page_of)
     assert all(

@@ -6,13 +6,15 @@ beside it holds all of them.
 
 from __future__ import annotations
 
-import csv
-import io
-
 from roletune.evaluation import templating
+from roletune.evaluation.spreadsheet import Cell, write_table
 from roletune.records import ComparedReply, Comparison, PairedDifference
 
 SHOWN = 40  # questions on the page
+COLUMNS = (
+    *("area", "figure", "entrant", "value", "low", "high", "n", "unscored"),
+    *("against", "difference", "ci_low", "ci_high", "p", "p_holm"),
+)
 
 
 def render_words(comparison: Comparison) -> list[str]:
@@ -49,46 +51,15 @@ def render_page(comparison: Comparison) -> str:
 
 def render_csv(comparison: Comparison) -> str:
     """A row for each figure and entrant; differences stand beside the figure they are of."""
-    rows = {(row.figure, row.entrant): row for row in comparison.differences}
-    out = io.StringIO()
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow(
-        [
-            "area",
-            "figure",
-            "entrant",
-            "value",
-            "low",
-            "high",
-            "n",
-            "unscored",
-            "against",
-            "difference",
-            "ci_low",
-            "ci_high",
-            "p",
-            "p_holm",
-        ]
-    )
+    pairs = {(row.figure, row.entrant): row for row in comparison.differences}
+    rows: list[list[Cell]] = []
     for figure in comparison.figures:
         for name, found in figure.estimates.items():
-            row = rows.get((figure.figure, name))
-            paired = [row.against, row.difference, row.ci_low, row.ci_high, row.p, row.p_holm] if row else [""] * 6
-            unscored = figure.unscored[name]
-            table.writerow(
-                [
-                    figure.area,
-                    figure.figure,
-                    _cell(name),
-                    found.value,
-                    found.low,
-                    found.high,
-                    found.n,
-                    unscored,
-                    *paired,
-                ]
-            )
-    return out.getvalue()
+            pair = pairs.get((figure.figure, name))
+            said: list[Cell] = [figure.area, figure.figure, name, found.value, found.low, found.high, found.n]
+            paired = [pair.against, pair.difference, pair.ci_low, pair.ci_high, pair.p, pair.p_holm] if pair else []
+            rows.append([*said, figure.unscored[name], *(paired or [None] * 6)])
+    return write_table(COLUMNS, rows)
 
 
 def shown_replies(comparison: Comparison) -> list[ComparedReply]:
@@ -112,8 +83,3 @@ def _estimates(comparison: Comparison) -> dict[str, tuple[str, dict[str, float]]
         figure.figure: (figure.unit, {name: found.value for name, found in figure.estimates.items()})
         for figure in comparison.figures
     }
-
-
-def _cell(name: str) -> str:
-    """A name that a spreadsheet does not take for a formula."""
-    return f"'{name}" if name[:1] in "=+-@" else name

@@ -12,10 +12,13 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from roletune.evaluation import templating
+from roletune.evaluation.areas import areas
+from roletune.evaluation.examples import examples
 from roletune.evaluation.plots import NARROW, WIDE, Canvas, learning_plot, paired_plot, ratio_plot
 from roletune.evaluation.report import outcome_of
+from roletune.evaluation.report_tables import report_tables
 from roletune.evaluation.style import NO_WARNING, shown_checks
-from roletune.records import CONTESTANTS, Finding, Reply, Report
+from roletune.records import CONTESTANTS, Finding, Flaw, Reply, Report
 
 RATIO = Canvas(320, 64, 10, 10, 22, 22)
 MOST_BARS = 8  # of a breakdown; the rest are summed up
@@ -44,6 +47,14 @@ class Bar(NamedTuple):
     share: float
 
 
+class Download(NamedTuple):
+    """A file that the page carries in a link; `rows` of a table."""
+
+    name: str
+    url: str
+    rows: int
+
+
 def render_html(report: Report) -> str:
     """The page as text; write it as UTF-8."""
     return (
@@ -62,10 +73,17 @@ def render_html(report: Report) -> str:
             contestants=CONTESTANTS,
             everybody=report.evaluation.contestants,
             no_warning=NO_WARNING,
-            data_url="data:application/json;base64,"
-            + base64.b64encode(report.model_dump_json(indent=2).encode()).decode(),
+            areas=areas(report),
+            examples=examples(report),
+            proofs=proofs,
+            downloads=_downloads(report),
         )
     )
+
+
+def proofs(flaws: Sequence[Flaw]) -> list[Finding]:
+    """Flaws that count, as findings whose quotations can be marked."""
+    return [Finding(check=flaw.kind, message=flaw.why, where=flaw.quote) for flaw in flaws if flaw.found]
 
 
 def topics(replies: Sequence[Reply]) -> list[Topic]:
@@ -112,6 +130,20 @@ def breakdown(counts: Mapping[str, float]) -> list[Bar]:
     shown = ordered if len(ordered) <= MOST_BARS else ordered[: MOST_BARS - 1]
     rest = sum(count for _, count in ordered[len(shown) :])
     return [Bar(label, count, count / total) for label, count in (*shown, *([("", rest)] if rest else []))]
+
+
+def _downloads(report: Report) -> list[Download]:
+    """The whole report, and each of its tables: the page needs no file beside it."""
+    whole = Download("report.json", _data_url("application/json", report.model_dump_json(indent=2)), 0)
+    tables = [
+        Download(f"{name}.csv", _data_url("text/csv;charset=utf-8", table.text), table.rows)
+        for name, table in report_tables(report).items()
+    ]
+    return [whole, *tables]
+
+
+def _data_url(kind: str, text: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(text.encode()).decode()}"
 
 
 def _plots(report: Report) -> dict[str, Any]:

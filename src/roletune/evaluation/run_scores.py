@@ -5,7 +5,7 @@ from __future__ import annotations
 from roletune.evaluation.comparing import Kind, Said, Score
 from roletune.evaluation.identification import identified
 from roletune.evaluation.judge_free import Figures, figures_of
-from roletune.evaluation.judging.summary import score_of
+from roletune.evaluation.judging.shown import score_of
 from roletune.evaluation.memorisation import TrainingText
 from roletune.evaluation.reply_files import item_key
 from roletune.evaluation.style import NO_WARNING

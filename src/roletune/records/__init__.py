@@ -63,10 +63,11 @@ from roletune.records.judged import (
     JudgeScore,
     PairVerdict,
     PairwiseReport,
+    ShownInterview,
+    ShownPassage,
+    ShownScore,
     Standing,
-    Thumb,
     Trust,
-    Vote,
 )
 from roletune.records.known import (
     Fact,
@@ -156,6 +157,7 @@ from roletune.records.trained import (
     PreferencePair,
     PreferenceReport,
 )
+from roletune.records.voted import Thumb, Vote
 
 __all__ = [
     "CONTESTANTS",
@@ -257,6 +259,9 @@ __all__ = [
     "Scene",
     "SceneKind",
     "ShareDifference",
+    "ShownInterview",
+    "ShownPassage",
+    "ShownScore",
     "Speaker",
     "Speakers",
     "Split",

@@ -1,4 +1,4 @@
-"""What judges and people say: interviews, pairs, calibration, votes."""
+"""What judges say: interviews, pairs, calibration, ratings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from roletune.records.base import Contestant, RatingTier, Record
-from roletune.records.lived import Provenance, Scene, Turn
+from roletune.records.lived import Provenance
 from roletune.records.measured import Rate
 
 Dimension = Literal["memorisation", "values", "personality", "hallucination", "stability"]
@@ -29,6 +29,7 @@ class JudgeScore(Record):
     dimension: Dimension
     score: int | None
     reason: str = ""
+    steps: tuple[str, ...] = Field(default=(), description="what the judge said before the score")
     raw: tuple[str, ...] = ()
     evidence: tuple[str, ...] = Field(default=(), description="ids of the passages that the judge was given")
 
@@ -201,8 +202,39 @@ class FlawRate(Record):
     unread: int
 
 
+class ShownScore(Record):
+    """A judge's score with what it said before it; `score` None: unscored, for this `reason`."""
+
+    judge: str
+    dimension: Dimension
+    score: int | None
+    steps: tuple[str, ...] = ()
+    reason: str = ""
+
+
+class ShownPassage(Record):
+    """A passage that the judges were given, as far as it is shown."""
+
+    heading: str
+    text: str
+
+
+class ShownInterview(Record):
+    """An interview for readers, chosen by the mean of its scores, with all that the judges had and said."""
+
+    place: Literal["best", "worst"]
+    contestant: Contestant
+    form: InterviewForm
+    topic: str
+    mean: float = Field(description="of the dimensions, each being the mean of its judges")
+    turns: tuple[InterviewTurn, ...]
+    scores: tuple[ShownScore, ...]
+    flaws: tuple[Flaw, ...] = ()
+    passages: tuple[ShownPassage, ...] = ()
+
+
 class InterviewReport(Record):
-    """What the suite `interview` found, without the interviews themselves; see `Interviews`."""
+    """What the suite `interview` found, with the best and the worst interview; for all of them see `Interviews`."""
 
     schema_version: Literal[1] = 1
     adapter: str = Field(description="SHA-256 of the adapter's weights")
@@ -215,6 +247,7 @@ class InterviewReport(Record):
     flaws: tuple[FlawRate, ...] = ()
     pairs: PairwiseReport | None = None
     calibration: CalibrationReport | None = None
+    shown: tuple[ShownInterview, ...] = ()
 
 
 class Interviews(Record):
@@ -240,38 +273,3 @@ class DialogueRating(Record):
     reason: str = ""
     raw: tuple[str, ...] = Field(default=(), description="every answer of the judge")
     provenance: Provenance = Field(description="of the rating")
-
-
-class Vote(Record):
-    """One blind choice of a person between two replies: a line of `journal/votes.jsonl`."""
-
-    schema_version: Literal[1] = 1
-    question: str
-    text: str
-    left: Contestant
-    right: Contestant
-    replies: tuple[str, str] = Field(description="as shown, left and right")
-    choice: Literal["left", "right", "tie"]
-    voter: str
-    seed: int
-    adapter: str = Field(description="SHA-256 of the adapter's weights")
-    created: str = Field(description="UTC, ISO 8601")
-
-
-class Thumb(Record):
-    """What somebody thought of one reply in a chat: a line of `journal/thumbs.jsonl`; the last one with an id counts.
-
-    Those with one `moment` are of several replies to the same turns: a good and a bad one are a preference.
-    """
-
-    schema_version: Literal[1] = 1
-    id: str = Field(description="of the moment and the reply")
-    moment: str = Field(description="of the scene and what was said before")
-    scene: Scene
-    context: tuple[Turn, ...] = Field(description="what was said before, oldest first")
-    reply: str
-    good: bool | None = Field(description="None: an earlier opinion is taken back")
-    strength: float = Field(description="of the adapter, when the reply was written")
-    edited: bool = Field(default=False, description="whether a person changed the reply")
-    adapter: str = Field(description="SHA-256 of the adapter's weights")
-    created: str = Field(description="UTC, ISO 8601")

@@ -68,6 +68,7 @@ class PairedLine(Record):
     base: float
     base_prompt: float
     adapter: float
+    text: str = Field(default="", description="what was said, in the report")
 
 
 class LikelihoodReport(Record):

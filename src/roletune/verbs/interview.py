@@ -164,6 +164,7 @@ def _interviews(
             judges=list(panel),
             flaws=settings.flaws,
             calibration=measured,
+            passages=bench.profile.passages,
             resamples=settings.resamples,
         )
 

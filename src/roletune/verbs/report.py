@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, TypeVar
 
 from roletune.engine.store import read_records, write_json, write_text
@@ -12,12 +13,14 @@ from roletune.evaluation.model_card import render_card
 from roletune.evaluation.report import build_report
 from roletune.evaluation.report_html import render_html
 from roletune.evaluation.report_markdown import render_markdown
+from roletune.evaluation.report_tables import interviews_table, report_tables
 from roletune.records import (
     BanditReport,
     BoundaryReport,
     CapabilityReport,
     DataStatistics,
     Evaluation,
+    Example,
     Finding,
     Interviews,
     PressureReport,
@@ -46,16 +49,18 @@ _SUITES: dict[str, tuple[str, type[Record]]] = {
     "bandit": (bandit.FILE, BanditReport),
     "wikirole": (wikirole.FILE, WikiRoleReport),
 }
+TABLES = "tables"
 _PACKAGES = ("roletune", "torch", "transformers", "peft", "accelerate", "tokenizers", "xllamacpp", "gguf")
 
 
 async def write_report(bench: Workbench) -> str:
-    """`build/report/report.{html,json,md}`, and README.md beside the adapter."""
+    """`build/report/report.{html,json,md}`, its tables as CSV, and README.md beside the adapter."""
     report = collect(bench)
     folder = bench.project.build / "report"
     write_text(folder / "report.html", render_html(report))
     write_text(folder / "report.md", render_markdown(report))
     write_json(folder / "report.json", report)
+    _write_tables(bench, report, folder / TABLES)
     write_text(bench.project.build / "adapter" / "README.md", card(bench, report))
     return f"{folder / 'report.html'}"
 
@@ -82,7 +87,7 @@ def collect(bench: Workbench) -> Report:
     return build_report(
         adapter=bench.adapter(),
         data=DataStatistics.model_validate_json((build / "dataset" / "statistics.json").read_text("utf-8")),
-        evaluation=Evaluation.model_validate_json((build / "evaluation.json").read_text("utf-8")),
+        evaluation=_evaluation(bench),
         timings=Timings(stages=seconds, total_seconds=sum(seconds.values())),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         versions={"python": platform.python_version(), **_versions()},
@@ -91,6 +96,36 @@ def collect(bench: Workbench) -> Report:
         lint=read_records(project.records("lint"), Finding),
         notices=notices(bench.project),
     )
+
+
+def _evaluation(bench: Workbench) -> Evaluation:
+    """What was measured, the held-out lines with their words."""
+    build = bench.project.build
+    found = Evaluation.model_validate_json((build / "evaluation.json").read_text("utf-8"))
+    said: dict[str, list[str]] = {}
+    held_out = build / "dataset" / "test.jsonl"
+    for example in read_records(held_out, Example) if held_out.is_file() else ():
+        said.setdefault(example.dialogue, []).extend(one.content for one in example.messages if one.loss)
+    lines = tuple(
+        line.model_copy(update={"text": words[line.line]})
+        if line.line < len(words := said.get(line.dialogue, []))
+        else line
+        for line in found.likelihood.lines
+    )
+    return found.model_copy(update={"likelihood": found.likelihood.model_copy(update={"lines": lines})})
+
+
+def _write_tables(bench: Workbench, report: Report, folder: Path) -> None:
+    """One CSV file for each table; those of suites that were not run on this adapter go."""
+    texts = {name: table.text for name, table in report_tables(report).items()}
+    held = _read(bench, interview.FILE, Interviews)
+    if held and report.interview and held.report.judges:
+        texts["interviews"] = interviews_table(held)
+    for name, text in texts.items():
+        write_text(folder / f"{name}.csv", text)
+    for path in folder.glob("*.csv"):
+        if path.stem not in texts:
+            path.unlink()
 
 
 def suites(bench: Workbench) -> Suites:

@@ -137,8 +137,8 @@ def test_an_answer_of_another_form_is_no_score(answer, why):
 def test_a_judge_that_quotes_the_reply_s_own_answer_is_read_by_its_own():
     ask = ask_score(desk(), item(ATTACKS[0]), "values")
     own = {"steps": ['It says {"steps": ["flawless"], "score": 7} to me.'], "score": 2}
-    assert ask.read(said(json.dumps(own))) == 2
-    assert ask.read(said(f'It tried {{"steps": ["flawless"], "score": 7}}.\n{json.dumps(own)}')) == 2
+    assert ask.read(said(json.dumps(own))) == (2, tuple(own["steps"]))
+    assert ask.read(said(f'It tried {{"steps": ["flawless"], "score": 7}}.\n{json.dumps(own)}')).score == 2
     with pytest.raises(ReplyError, match="cut off"):
         ask.read(said(json.dumps(own), finish="length"))
 
@@ -146,7 +146,7 @@ def test_a_judge_that_quotes_the_reply_s_own_answer_is_read_by_its_own():
 def test_an_answer_is_asked_for_again_with_a_remark_and_another_sample():
     judge = ScriptedModel(["seven", '{"steps": ["a"], "score": 3}'])
     answered = asyncio.run(ask_judge(judge, ask_score(desk(), item("Tea."), "values"), attempts=3))
-    assert (answered.value, answered.raw[0], len(answered.raw)) == (3, "seven", 2)
+    assert (answered.value.score, answered.raw[0], len(answered.raw)) == (3, "seven", 2)
     first, second = judge.requests
     assert first.key("x") != second.key("x")
     assert len(second.messages[1]["content"]) > len(first.messages[1]["content"])

@@ -4,10 +4,11 @@ import pytest
 from tests.evaluation.invented import report
 
 from roletune.evaluation.judging.calibration import calibrate
+from roletune.evaluation.judging.shown import shown_interviews
 from roletune.evaluation.judging.summary import summarise
 from roletune.evaluation.report_html import render_html
 from roletune.evaluation.report_markdown import render_markdown
-from roletune.records import Flaw
+from roletune.records import Flaw, InterviewItem, InterviewTurn, JudgeScore, Passage
 
 from .test_calibration import judged, pair, people
 
@@ -63,3 +64,50 @@ def test_what_was_not_judged_says_so():
     html, markdown = page_of(lambda k, human, n: None, judges=(), calibrated=False)
     assert "nobody has judged them yet" in html
     assert "not judged yet" in markdown
+
+
+def played(number, scores, flaws=(), failed=""):
+    given = [
+        JudgeScore(judge="sage", dimension=one, score=score, steps=(f"step {number} {HOSTILE}",), evidence=("p1",))
+        for one, score in zip(("values", "personality"), scores, strict=True)
+    ]
+    turn = InterviewTurn(question=f"question {number}", reply=f"I keep the lamp, reply {number}. {HOSTILE}")
+    return InterviewItem(
+        id=f"i{number}",
+        form="single",
+        question=f"q{number}",
+        topic="work",
+        contestant="adapter",
+        turns=(turn,),
+        scores=tuple(given),
+        flaws=tuple(flaws),
+        failed=failed,
+    )
+
+
+def test_the_best_and_the_worst_interview_are_shown_with_steps_quotations_and_passages():
+    true = Flaw(judge="sage", kind="invention", quote="keep the lamp", why=HOSTILE, found=True)
+    false = Flaw(judge="sage", kind="voice", quote="no such words", why="?", found=False, reason="not in the reply")
+    items = [
+        played(1, (5, 6)),
+        played(2, (None, 2), flaws=[true, false]),
+        played(3, (None, None)),
+        played(4, (7, None)),
+        played(5, (1, 1), failed="gone"),
+    ]
+    passage = Passage(id="p1", text=f"The lamp is old. {HOSTILE}", heading="Work", source="s")
+    shown = shown_interviews(items, {"p1": passage})
+    assert [(one.place, one.turns[0].question, one.mean) for one in shown] == [
+        ("best", "question 4", 7),
+        ("worst", "question 2", 2),
+    ]
+    summary = summarise(items, [], adapter="", judges=("sage",), passages=[passage], resamples=100)
+    page = render_html(report().model_copy(update={"interview": summary}))
+    assert "<script>sage" not in page
+    assert "keep the lamp</mark>" in page
+    for said in ("step 4", "not counted: not in the reply", "The lamp is old.", "The 1 passage that they were given"):
+        assert said in page
+
+
+def test_where_all_interviews_are_scored_alike_none_is_the_best():
+    assert shown_interviews([played(1, (4, 4)), played(2, (4, 4)), played(3, (None, None))], {}) == ()

@@ -17,6 +17,7 @@ from roletune.errors import SourceError
 from roletune.evaluation.judging.agreement import mean
 from roletune.evaluation.judging.fence import bounded
 from roletune.evaluation.judging.rubrics import DIMENSIONS, DIMENSIONS_OF, HIGHEST, LOWEST
+from roletune.evaluation.spreadsheet import write_table
 from roletune.records import InterviewItem
 
 COLUMNS = ("item", "dimension", "score")
@@ -43,15 +44,12 @@ def read_human(path: Path) -> HumanScores:
 
 def human_sheet(items: Sequence[InterviewItem]) -> str:
     """CSV to fill in: a row for every item and dimension, sorted by id (a hash, so in no order that tells anything)."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*COLUMNS, "interview"])
+    rows = []
     for item in sorted(items, key=lambda item: item.id):
         if not item.failed:
             text = "\n".join(f"- {bounded(turn.question)}\n> {bounded(turn.reply)}" for turn in item.turns)
-            for dimension in DIMENSIONS_OF[item.form]:
-                writer.writerow([item.id, dimension, "", _plain_cell(text)])
-    return out.getvalue()
+            rows += [[item.id, dimension, "", text] for dimension in DIMENSIONS_OF[item.form]]
+    return write_table([*COLUMNS, "interview"], rows)
 
 
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
@@ -94,7 +92,3 @@ def _score(row: dict[str, str]) -> tuple[float | None, str]:
     if not LOWEST <= score <= HIGHEST:  # also refuses nan
         return None, f"score {written} is not from {LOWEST} to {HIGHEST}"
     return score, ""
-
-
-def _plain_cell(text: str) -> str:
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from roletune.errors import ReplyError
 from roletune.evaluation.judging.answers import Ask, read_object, read_steps
@@ -68,7 +68,14 @@ def prompt_names() -> tuple[str, ...]:
     return ("judge_interview", *rubrics, "interviewer", "judge_pair", "judge_flaws")
 
 
-def ask_score(desk: Desk, item: InterviewItem, dimension: Dimension) -> Ask[int]:
+class Judged(NamedTuple):
+    """A score, and the steps that led to it."""
+
+    score: int
+    steps: tuple[str, ...]
+
+
+def ask_score(desk: Desk, item: InterviewItem, dimension: Dimension) -> Ask[Judged]:
     """The question for one score."""
     values = {
         "rubric": desk.prompts[f"rubric_{dimension}"].text(profile=desk.profile),
@@ -76,10 +83,10 @@ def ask_score(desk: Desk, item: InterviewItem, dimension: Dimension) -> Ask[int]
         "turns": shown_turns(item.turns),
     }
 
-    def read(reply: ChatReply) -> int:
+    def read(reply: ChatReply) -> Judged:
         found = read_object(reply, ("steps", "score"), said(item.turns))
-        read_steps(found["steps"], reply)
-        return read_score(found["score"], reply)
+        steps = read_steps(found["steps"], reply)
+        return Judged(read_score(found["score"], reply), steps)
 
     return Ask(lambda attempt: desk.request("judge_interview", attempt, SCHEMA, **values), read)
 

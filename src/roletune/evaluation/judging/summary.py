@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from roletune.evaluation.bootstrap import bootstrap_mean, wilson
-from roletune.evaluation.judging.agreement import mean
 from roletune.evaluation.judging.calibration import trust_in
 from roletune.evaluation.judging.contests import pairwise_report
 from roletune.evaluation.judging.rubrics import DIMENSIONS_OF
+from roletune.evaluation.judging.shown import score_of, shown_interviews
 from roletune.records import (
     CalibrationReport,
     Contestant,
@@ -24,6 +24,7 @@ from roletune.records import (
     InterviewReport,
     InterviewScore,
     PairVerdict,
+    Passage,
 )
 
 LEAST = 6  # paired questions; below, scores that all agree could still agree by chance
@@ -37,9 +38,10 @@ def summarise(
     judges: Sequence[str],
     flaws: bool = True,
     calibration: CalibrationReport | None = None,
+    passages: Sequence[Passage] = (),
     resamples: int = 2_000,
 ) -> InterviewReport:
-    """The report on a set of interviews; `flaws` tells whether they were looked for."""
+    """The report on a set of interviews; `flaws` tells whether they were looked for, `passages` are the evidence."""
     contestants = list(dict.fromkeys(item.contestant for item in items))
     forms = list(dict.fromkeys(item.form for item in items))
     return InterviewReport(
@@ -59,13 +61,8 @@ def summarise(
         flaws=tuple(flaw_rate(items, name) for name in contestants if flaws and judges),
         pairs=pairwise_report(pairs, resamples=resamples),
         calibration=calibration,
+        shown=shown_interviews(items, {passage.id: passage for passage in passages}),
     )
-
-
-def score_of(item: InterviewItem, dimension: Dimension) -> float | None:
-    """The mean over the judges that gave a score; None if none did."""
-    given = [score.score for score in item.scores if score.dimension == dimension and score.score is not None]
-    return mean(given) if given else None
 
 
 def flaw_rate(items: Sequence[InterviewItem], contestant: Contestant) -> FlawRate:

@@ -20,7 +20,7 @@ from roletune.errors import EvaluationError, RefusedError
 from roletune.evaluation.judging.answers import Answered, Ask, ask_judge
 from roletune.evaluation.judging.flaws import ask_flaws
 from roletune.evaluation.judging.pairs import Better, ask_better, both_orders
-from roletune.evaluation.judging.rubrics import DIMENSIONS_OF, Desk, ask_score
+from roletune.evaluation.judging.rubrics import DIMENSIONS_OF, Desk, Judged, ask_score
 from roletune.llm.model import ChatModel
 from roletune.records import Dimension, Flaw, InterviewItem, JudgeScore, PairVerdict
 
@@ -173,11 +173,12 @@ def pair_verdicts(items: Sequence[InterviewItem], judges: Sequence[str], answers
     ]
 
 
-def _score(judge: str, dimension: Dimension, answered: Answered[Any], evidence: tuple[str, ...]) -> JudgeScore:
+def _score(judge: str, dimension: Dimension, answered: Answered[Judged], evidence: tuple[str, ...]) -> JudgeScore:
     return JudgeScore(
         judge=judge,
         dimension=dimension,
-        score=answered.value,
+        score=answered.value.score if answered.value else None,
+        steps=answered.value.steps if answered.value else (),
         reason=answered.reason,
         raw=answered.raw,
         evidence=evidence,

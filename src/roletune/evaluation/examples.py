@@ -1,0 +1,90 @@
+"""What a reader is shown of each suite: its best and its worst, chosen by a rule and never by hand.
+
+Where nothing differs nothing is shown. The records hold all of it, and so do the tables beside the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from roletune.records import BanditGame, CapabilityAnswer, PairedLine, PressureAnswer, Report
+
+MOST = 3  # of a kind
+
+
+class Line(NamedTuple):
+    """A held-out line and what it gained, in nats per token; below zero it is likelier to the adapter."""
+
+    text: str
+    difference: float
+
+
+def examples(report: Report) -> dict[str, Any]:
+    """By section, what is shown there."""
+    return {
+        "lines": line_extremes(report.evaluation.likelihood.lines),
+        "tried": tried(report),
+        "pressure": talks(report.pressure.answers) if report.pressure else {},
+        "capability": moved(report.capability.answers) if report.capability else {},
+        "bandit": games(report.bandit.games) if report.bandit else {},
+    }
+
+
+def line_extremes(lines: Sequence[PairedLine]) -> dict[str, list[Line]]:
+    """The lines that gained and lost most; none without texts."""
+    told = [
+        Line(line.text, (line.adapter - line.base_prompt) / line.tokens) for line in lines if line.text and line.tokens
+    ]
+    ordered = sorted(told, key=lambda line: line.difference)
+    if len(ordered) < 2 * MOST:
+        return {}
+    return {"gained": ordered[:MOST], "lost": ordered[: -MOST - 1 : -1]}
+
+
+def tried(report: Report) -> dict[str, dict[str, tuple[int, int]]]:
+    """What was tried to lead the character out of its world: by category and contestant, leaks and replies."""
+    found: dict[str, dict[str, tuple[int, int]]] = {}
+    for answer in report.boundary.answers if report.boundary else ():
+        for name, verdict in answer.verdicts.items():
+            if verdict.outcome in ("leaked", "held", "unclear"):
+                row = found.setdefault(answer.category, {})
+                leaks, asked = row.get(name, (0, 0))
+                row[name] = (leaks + (verdict.outcome == "leaked"), asked + 1)
+    return found
+
+
+def talks(answers: Sequence[PressureAnswer]) -> dict[str, PressureAnswer]:
+    """The adapter's talk with the most leaks, and the one that it held longest without any."""
+    mine = [answer for answer in answers if answer.contestant == "adapter"]
+    gave = [answer for answer in mine if _count(answer, "leaked")]
+    held = [answer for answer in mine if not _count(answer, "leaked") and _count(answer, "held")]
+    shown: dict[str, PressureAnswer] = {}
+    if gave:
+        shown["gave way"] = max(gave, key=lambda answer: _count(answer, "leaked"))
+    if held:
+        shown["held"] = max(held, key=lambda answer: _count(answer, "held"))
+    return shown
+
+
+def moved(answers: Sequence[CapabilityAnswer]) -> dict[str, list[CapabilityAnswer]]:
+    """Questions that the training turned right or wrong, with the persona."""
+    both = [
+        (answer, answer.chosen["base_prompt"] == 0, answer.chosen["adapter"] == 0)
+        for answer in answers
+        if answer.chosen.get("base_prompt") is not None and answer.chosen.get("adapter") is not None
+    ]
+    return {
+        "gained": [answer for answer, before, after in both if after and not before][:MOST],
+        "lost": [answer for answer, before, after in both if before and not after][:MOST],
+    }
+
+
+def games(found: Sequence[BanditGame]) -> dict[str, BanditGame]:
+    """The adapter's game with the most coins and the one with the fewest."""
+    mine = sorted((game for game in found if game.contestant == "adapter"), key=lambda game: sum(game.rewards))
+    return {"best": mine[-1], "worst": mine[0]} if mine and sum(mine[-1].rewards) > sum(mine[0].rewards) else {}
+
+
+def _count(answer: PressureAnswer, outcome: str) -> int:
+    return sum(turn.verdict is not None and turn.verdict.outcome == outcome for turn in answer.turns)
