@@ -152,6 +152,8 @@ def test_it_dies_by_the_closed_pipe_where_the_kernel_does_not_help(gguf):
     process.stdin.write(json.dumps(settings) + "\n")
     process.stdin.flush()
     assert process.stdout.readline().startswith("http://127.0.0.1:")
+    for number in (signal.SIGINT, signal.SIGTERM):  # meant for the parent, which lets replies finish
+        process.send_signal(number)
     process.stdin.close()
     assert process.wait(timeout=30) == 0
     process.stdout.close()

@@ -1,9 +1,12 @@
 """Who may be served, under which name, and how another server is put behind the characters."""
 
 import asyncio
+import signal
 
+import openai
 import pytest
 from tests.character import make_character, workbench
+from tests.cli.terminal import ended, process
 from tests.inference.serve.conftest import listening
 from typer.testing import CliRunner
 
@@ -94,3 +97,18 @@ def test_snippets_for_clients_are_printed_without_starting_anything(mira, monkey
     keyed = CliRunner().invoke(app, ["serve", str(mira), "--clients"]).output
     assert "$ROLETUNE_API_KEY" in keyed
     assert "sesame" not in keyed
+
+
+def test_the_end_of_a_service_lets_replies_finish_and_is_no_failure(mira):
+    with listening(scripted_app(ScriptedEngine(lambda _: "word " * 20, 0.05))) as upstream:
+        running = process("serve", mira, "--upstream", f"{upstream}/v1", "--port", 0)
+        told = next(line for line in running.stderr if line.startswith("Serving"))
+        client = openai.OpenAI(base_url=told.split()[-1], api_key="none", max_retries=0)
+        hello = [{"role": "user", "content": "Hello?"}]
+        chunks = client.chat.completions.create(model="mira-the-keeper", messages=hello, stream=True)
+        first = next(chunks)
+        running.send_signal(signal.SIGTERM)
+        told = "".join(chunk.choices[0].delta.content or "" for chunk in (first, *chunks))
+        end = ended(running)
+    assert told.split() == ["word"] * 20
+    assert (end.code, "Traceback" in end.err) == (0, False)

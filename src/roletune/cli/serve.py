@@ -17,7 +17,7 @@ from roletune.inference.serve.clients import client_snippets
 from roletune.inference.serve.guard import Rules
 from roletune.inference.serve.names import served_name
 from roletune.inference.serve.playing import Opening, Rotation, on_hangup
-from roletune.inference.serve.run import listen, require_packages, rules_for, run
+from roletune.inference.serve.run import LAST_WORDS, listen, require_packages, rules_for, run
 from roletune.installed import installed_names
 from roletune.project import Project
 from roletune.verbs.serve import LocalEngine, Upstream, local_stage, open_characters, upstream_stage
@@ -56,6 +56,9 @@ def serve(
     body: Annotated[int, typer.Option(min=1, help="KB that a request may have.")] = 2000,
     context: Annotated[int, typer.Option(min=0, help="Tokens of a conversation; 0: what the characters need.")] = 0,
     threads: Annotated[int, typer.Option(min=0, help="Threads of the embedded server; 0: all cores.")] = 0,
+    last_words: Annotated[
+        int, typer.Option(min=1, help="Seconds for replies to end in after Ctrl-C or SIGTERM.")
+    ] = LAST_WORDS,
 ) -> None:
     """Serve characters as models, with an endpoint like OpenAI's; Ctrl-C ends it, SIGHUP opens the characters anew."""
     if clients:
@@ -75,7 +78,7 @@ def serve(
         projects = open_characters(_wanted(characters), trained=not upstream)
         return upstream_stage(projects, other, progress) if other else local_stage(projects, engine, progress)
 
-    asyncio.run(_session(opening, rules, limits, (host, port)))
+    asyncio.run(_session(opening, rules, limits, (host, port), last_words))
 
 
 def _wanted(characters: list[Path] | None) -> list[Path]:
@@ -86,7 +89,9 @@ def _wanted(characters: list[Path] | None) -> list[Path]:
     return found
 
 
-async def _session(opening: Opening, rules: Rules, limits: Limits, address: tuple[str, int]) -> None:
+async def _session(
+    opening: Opening, rules: Rules, limits: Limits, address: tuple[str, int], last_words: int
+) -> None:
     from roletune.inference.serve.app import Stage, make_app
 
     console = Console(stderr=True)
@@ -111,4 +116,4 @@ async def _session(opening: Opening, rules: Rules, limits: Limits, address: tupl
                     tell()
 
             with on_hangup(reopen):
-                await run(make_app(stage, rules), listening, tell)
+                await run(make_app(stage, rules), listening, tell, last_words=last_words)

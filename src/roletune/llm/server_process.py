@@ -26,6 +26,7 @@ _CACHE_MIB = 256  # prompts kept outside the slots: the default of 8 GiB is for 
 def main() -> None:
     """Serve until standard input ends."""
     _die_with_parent()
+    _leave_signals_to_parent()
     telling = _keep_stdout()
     settings = json.loads(sys.stdin.readline())
     threading.Thread(target=_watch_stdin, daemon=True).start()
@@ -52,6 +53,12 @@ def start(settings: dict[str, Any]) -> Any:
     params.cache_ram_mib = _CACHE_MIB
     params.ui = False
     return xllamacpp.Server(params)
+
+
+def _leave_signals_to_parent() -> None:
+    """Ctrl-C and a service's end reach every process of a group; whether replies still end is the parent's to say."""
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_IGN)
 
 
 def _keep_stdout() -> Any:

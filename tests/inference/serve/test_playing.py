@@ -131,3 +131,26 @@ def test_a_hangup_begins_the_work():
             await until(lambda: done)
 
     asyncio.run(session())
+
+
+def test_a_signal_ends_the_server_in_order_and_a_reply_that_goes_on_and_on_is_cut():
+    engine = Watched(lambda _: "word " * 10_000, 0.01)
+
+    async def session():
+        sock = listen("127.0.0.1", 0)
+        url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+        stage = Stage(cast(), engine, Limits(per_minute=0))
+        started = asyncio.Event()
+        serving = asyncio.create_task(run(make_app(stage), sock, started.set, last_words=1))
+        await started.wait()
+        async with httpx.AsyncClient(base_url=url, timeout=30) as client, asked(client, "jarvis") as response:
+            pieces = response.aiter_bytes()
+            await anext(pieces)
+            os.kill(os.getpid(), signal.SIGTERM)
+            with pytest.raises(httpx.RemoteProtocolError):
+                async for _ in pieces:
+                    pass
+            await serving
+        assert (engine.left_early, engine.closed, stage.gate.active) == (1, 1, 0)
+
+    asyncio.run(session())

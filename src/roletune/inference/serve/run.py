@@ -1,7 +1,7 @@
 """The server around the application: its socket, its settings, its end.
 
 Guarantees: a port that is taken is told before any weights are loaded; beyond this machine it listens only with a key;
-Ctrl-C and SIGTERM let the replies that are being written finish, for a while.
+Ctrl-C and SIGTERM let the replies that are being written finish, for a while, and are an end and not a failure.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Callable
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from roletune.errors import MissingExtraError, ProjectError, ResourceError
@@ -17,7 +18,7 @@ from roletune.inference.serve.guard import LOOPBACK, Rules
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-_LAST_WORDS = 20  # seconds for replies that are being written when the server is ended
+LAST_WORDS = 20  # seconds for replies that are being written when the server is ended
 _BACKLOG = 256
 
 
@@ -63,11 +64,20 @@ def require_packages() -> None:
     assert uvicorn
 
 
-async def run(app: ASGIApp, listening: socket.socket, on_start: Callable[[], None]) -> None:
-    """Serve until Ctrl-C or SIGTERM; `on_start` is called when requests are answered."""
+async def run(
+    app: ASGIApp, listening: socket.socket, on_start: Callable[[], None], *, last_words: int = LAST_WORDS
+) -> None:
+    """Serve until Ctrl-C or SIGTERM, then for `last_words` seconds what has begun; a second signal ends it at once.
+
+    `on_start` is called when requests are answered. It returns also after a signal, so that its caller ends in order.
+    """
     import uvicorn
 
     class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            # uvicorn's own raises the signal once more when all has ended: the process would die of it.
+            self.force_exit, self.should_exit = self.should_exit, True
+
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             on_start()
@@ -77,7 +87,7 @@ async def run(app: ASGIApp, listening: socket.socket, on_start: Callable[[], Non
         access_log=False,  # nothing that somebody asked is written anywhere
         log_level="error",
         server_header=False,
-        timeout_graceful_shutdown=_LAST_WORDS,
+        timeout_graceful_shutdown=last_words,
         timeout_keep_alive=30,
     )
     await Server(config).serve([listening])
