@@ -14,6 +14,7 @@ import multiprocessing
 import socket
 import statistics
 import time
+from collections.abc import Coroutine
 from typing import Any
 
 import psutil
@@ -27,7 +28,7 @@ def engine_process(listening: socket.socket, delay: float) -> None:
     from roletune.inference.serve.scripted import ScriptedEngine, scripted_app
 
     engine = ScriptedEngine(lambda _: "word " * WORDS, delay)
-    asyncio.run(run(scripted_app(engine), listening, lambda: None))
+    serving(run(scripted_app(engine), listening, lambda: None))
 
 
 def facade_process(listening: socket.socket, upstream: str) -> None:
@@ -44,7 +45,15 @@ def facade_process(listening: socket.socket, upstream: str) -> None:
     persona = Persona(Profile(name="Mira", description="You keep a lighthouse."), load_prompt("persona"))
     engine = HttpEngine(upstream, None, lambda *_: {"model": "mira"})
     cast = Cast({"mira": Performer("mira", persona, ChatSettings())}, "base")
-    asyncio.run(run(make_app(Stage(cast, engine, Limits(slots=64, per_minute=0))), listening, lambda: None))
+    serving(run(make_app(Stage(cast, engine, Limits(slots=64, per_minute=0))), listening, lambda: None))
+
+
+def serving(work: Coroutine[Any, Any, None]) -> None:
+    """As `roletune serve` does it."""
+    from roletune.inference.serve.run import event_loop
+
+    with asyncio.Runner(loop_factory=event_loop) as runner:
+        runner.run(work)
 
 
 async def one(client: Any, url: str, stream: bool) -> None:

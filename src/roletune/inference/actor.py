@@ -50,6 +50,19 @@ class Backstage:
     can_warm: bool = False
     count: Count | None = None
 
+    def sources(self, user: str, settings: ChatSettings) -> Sources:
+        """Where notes come from in a conversation with `user`."""
+        memory = self.memory if settings.memory.enabled else None
+        return Sources(
+            prompt=self.recall,
+            lore=Lore(self.lorebook, user, settings.lorebook_tokens) if self.lorebook.entries else None,
+            knowledge=self.knowledge,
+            shots=self.shots,
+            memories=memory.all(user) if memory else (),
+            forgotten=memory.forgotten(user) if memory else (),
+            memory_tokens=settings.memory.tokens if settings.memory.enabled else 0,
+        )
+
 
 class Actor:
     """A character's settings, its model at a strength, and its backstage."""
@@ -90,7 +103,7 @@ class Actor:
 
     def give(self, conversation: Conversation) -> Given:
         """What the model is given for `conversation`. Raises RenderError if its last message does not fit."""
-        sources = self._sources(conversation)
+        sources = self.backstage.sources(conversation.partner, self.settings)
         given = give(conversation, sources, self.settings.context_tokens, self.backstage.count)
         if given.left_out and self.backstage.memory and self.settings.memory.summaries:
             summary, _ = latest_summary(conversation, self.backstage.memory, _turns_out(conversation, given))
@@ -165,20 +178,6 @@ class Actor:
                 await task
 
     # -----------------------------------------------------------------------------------------------------------------
-
-    def _sources(self, conversation: Conversation) -> Sources:
-        back, settings = self.backstage, self.settings
-        memory = back.memory if settings.memory.enabled else None
-        user = conversation.partner
-        return Sources(
-            prompt=back.recall,
-            lore=Lore(back.lorebook, user, settings.lorebook_tokens) if back.lorebook.entries else None,
-            knowledge=back.knowledge,
-            shots=back.shots,
-            memories=memory.all(user) if memory else (),
-            forgotten=memory.forgotten(user) if memory else (),
-            memory_tokens=settings.memory.tokens if settings.memory.enabled else 0,
-        )
 
     async def settled(self) -> None:
         """Let what goes on in the background end: it reads the very prompt that is about to be asked."""

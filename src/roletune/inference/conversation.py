@@ -18,6 +18,7 @@ from itertools import groupby
 
 from roletune.errors import ProjectError, RenderError
 from roletune.records import Message, Profile, Provenance, Scene, Turn, fingerprint
+from roletune.rendering.markup import harmless
 from roletune.rendering.persona import Persona
 from roletune.rendering.viewpoint import perceived, spoken
 
@@ -36,8 +37,8 @@ _CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x
 class Conversation:
     """What `persona`'s character perceived in one `scene` with a person, the `partner`, and maybe `others`.
 
-    `turns` may hold what others said out of its hearing: `heard` are those that it perceived. Raises ProjectError if
-    the partner bears the character's own name.
+    `turns` may hold what others said out of its hearing: `heard` are those that it perceived. `directions` are told
+    after the persona prompt. Raises ProjectError if the partner bears the character's own name.
     """
 
     persona: Persona
@@ -45,6 +46,7 @@ class Conversation:
     partner: str
     turns: tuple[Turn, ...] = ()
     others: tuple[str, ...] = ()
+    directions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.profile.is_me(self.partner):
@@ -74,8 +76,11 @@ class Conversation:
 
     @cached_property
     def system(self) -> Message:
-        """The persona prompt in this scene."""
-        return self.persona.message(self.scene, self.partners)
+        """The persona prompt in this scene, and the directions."""
+        told = self.persona.message(self.scene, self.partners)
+        if not self.directions:
+            return told
+        return told.model_copy(update={"content": harmless("\n\n".join([told.content, *self.directions]))})
 
     @property
     def awaits_answer(self) -> bool:

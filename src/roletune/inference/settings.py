@@ -16,6 +16,12 @@ from roletune.rendering.persona import Persona
 _MOST_STOPS = 4  # an endpoint may refuse more
 
 
+def stops(partners: Sequence[str], given: Sequence[str] = ()) -> tuple[str, ...]:
+    """Where a reply ends: at those `given`, and where the model begins to speak for somebody else."""
+    own = [f"\n{partner}:" for partner in partners]
+    return (*given, *[stop for stop in own if stop not in given][: max(0, _MOST_STOPS - len(given))])
+
+
 class KnowledgeSettings(BaseModel):
     """What of the profile's passages is told with a message."""
 
@@ -97,7 +103,7 @@ class ChatSettings(BaseModel):
             temperature=self.temperature,
             top_p=self.top_p,
             max_tokens=self.max_tokens,
-            stop=tuple(f"\n{partner}:" for partner in partners)[:_MOST_STOPS],
+            stop=stops(partners),
             sample=sample,
             extra=self.extra,
         )

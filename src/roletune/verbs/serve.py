@@ -19,7 +19,7 @@ from roletune.models.dequantise import trainable_folder
 from roletune.models.gguf_base import servable_gguf
 from roletune.models.weights import Weights, resolve
 from roletune.project import Project
-from roletune.verbs.load import ai_notice, read_persona, require_made
+from roletune.verbs.load import ai_notice, read_backstage, read_persona, require_made
 from roletune.verbs.notices import notices
 
 LEAST_CONTEXT = 2048  # tokens of a conversation on the local server
@@ -143,7 +143,7 @@ def _performers(projects: Mapping[str, Project], *, local: bool) -> dict[str, Pe
     for name, project in projects.items():
         persona, settings = read_persona(project), project.character.chat
         told = (ai_notice(persona.profile.name), *notices(project))
-        found[name] = Performer(name, persona, settings, told, settings.extra if local else {})
+        found[name] = Performer(name, persona, settings, told, settings.extra if local else {}, read_backstage(project))
     return found
 
 

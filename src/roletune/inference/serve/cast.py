@@ -1,36 +1,42 @@
 """Who is on stage, and what an engine is asked in a character's name.
 
-Guarantees: the persona prompt comes first and as in training, made by the same functions as the training data; nothing
-that a client says can be taken for markup of the chat template; which adapter speaks is decided here alone.
+Guarantees: the persona prompt comes first and as in training; what the character is given is made by the same functions
+as in a chat (`recall.given`), lorebook, passages and examples among it; nothing that a client says can be taken for
+markup of the chat template; which adapter speaks is decided here alone.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from roletune.errors import ProjectError
-from roletune.inference.conversation import printable
+from roletune.inference.actor import Backstage
+from roletune.inference.conversation import Conversation, printable
+from roletune.inference.recall.given import give
 from roletune.inference.serve.form import ChatForm, InMessage
 from roletune.inference.serve.names import BASE, ModelName, parse_name
 from roletune.inference.serve.refusal import Refusal
-from roletune.inference.settings import ChatSettings
+from roletune.inference.settings import ChatSettings, stops
 from roletune.inference.thoughts import without_thoughts
 from roletune.inference.transcript import speaker_name
 from roletune.records import Message, Turn
 from roletune.rendering.markup import harmless
 from roletune.rendering.persona import Persona
-from roletune.rendering.viewpoint import partners_of, spoken
+from roletune.rendering.viewpoint import partners_of
 
-_OPENAI_STOPS = 4  # an endpoint may refuse more
+_UNBOUNDED = sys.maxsize  # clients keep their own conversation: what is too long is refused by the engine, not cut
 
 
 @dataclass(frozen=True)
 class Performer:
     """A character that is served as `name`; `notices` must be told wherever it is shown.
 
-    `extra` is asked of the engine beside the common fields, unless a client asks otherwise.
+    `extra` is asked of the engine beside the common fields, unless a client asks otherwise. What is `backstage` is told
+    as in a chat, but for memories: any client may say that it is whoever they are of.
     """
 
     name: str
@@ -38,6 +44,17 @@ class Performer:
     settings: ChatSettings
     notices: tuple[str, ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)
+    backstage: Backstage = field(default_factory=Backstage)
+
+    @cached_property
+    def opening(self) -> Conversation:
+        """Its scene, before anybody has spoken."""
+        return self.settings.begin(self.persona)
+
+    def give(self, talk: Conversation) -> tuple[Message, ...]:
+        """What the engine is given to go on with `talk`."""
+        sources = replace(self.backstage, memory=None).sources(talk.partner, self.settings)
+        return give(talk, sources, _UNBOUNDED, self.backstage.count).messages
 
 
 @dataclass(frozen=True)
@@ -65,40 +82,34 @@ class Cast:
     def body(self, form: ChatForm, name: ModelName, performer: Performer | None) -> dict[str, Any]:
         """What the engine is asked, but for the fields that choose the adapter."""
         asked = form.max_completion_tokens or form.max_tokens
-        stops = [stop for stop in form.stop or () if stop]
+        end = tuple(stop for stop in form.stop or () if stop)
         if performer is None:
             messages = [{"role": _plain_role(each), "content": harmless(each.text)} for each in form.messages]
             body: dict[str, Any] = {"max_tokens": min(asked or self.longest_reply, self.longest_reply)}
         else:
             settings = performer.settings
-            messages, partners = _in_character(performer, form.messages, thoughts=name.thoughts)
-            own = [f"\n{partner}:" for partner in partners]
-            stops += [stop for stop in own if stop not in stops][: max(0, _OPENAI_STOPS - len(stops))]
+            talk = _conversation(performer, form.messages, thoughts=name.thoughts)
+            messages = [{"role": each.role, "content": each.content} for each in performer.give(talk)]
+            end = stops(talk.partners, end)
             body = {"max_tokens": min(asked or settings.max_tokens, self.longest_reply)}
             body |= {"temperature": settings.temperature, "top_p": settings.top_p, **performer.extra}
-        return body | form.sampling() | {"messages": messages} | ({"stop": stops} if stops else {})
+        return body | form.sampling() | {"messages": messages} | ({"stop": list(end)} if end else {})
 
 
 def _plain_role(message: InMessage) -> str:
     return "system" if message.role == "developer" else message.role
 
 
-def _in_character(
-    performer: Performer, messages: Sequence[InMessage], *, thoughts: bool
-) -> tuple[list[dict[str, str]], tuple[str, ...]]:
-    """The messages of a conversation with the character, and its partners' names.
+def _conversation(performer: Performer, messages: Sequence[InMessage], *, thoughts: bool) -> Conversation:
+    """What a client's messages are to the character.
 
     All system messages of the client follow the persona prompt in one system message: models are trained with one, at
     the beginning, and many templates refuse others.
     """
-    turns = [_turn(performer, each, i, thoughts=thoughts) for i, each in enumerate(messages) if not _directs(each)]
-    partners = partners_of(turns, performer.persona.profile) or (performer.settings.partner,)
-    scene = performer.settings.begin(performer.persona).scene
-    persona = performer.persona.message(scene, partners).content
-    directions = [text for each in messages if _directs(each) and (text := harmless(each.text).strip())]
-    said = spoken([turn for turn in turns if turn.text.strip()], performer.persona.profile, partners)
-    system = Message(role="system", content="\n\n".join([persona, *directions]))
-    return [{"role": each.role, "content": each.content} for each in (system, *said)], partners
+    turns = tuple(_turn(performer, each, i, thoughts=thoughts) for i, each in enumerate(messages) if not _directs(each))
+    partner, *others = partners_of(turns, performer.persona.profile) or (performer.settings.partner,)
+    directions = tuple(text for each in messages if _directs(each) and (text := each.text.strip()))
+    return replace(performer.opening, partner=partner, others=tuple(others), turns=turns, directions=directions)
 
 
 def _directs(message: InMessage) -> bool:

@@ -6,8 +6,11 @@ Ctrl-C and SIGTERM let the replies that are being written finish, for a while, a
 
 from __future__ import annotations
 
+import asyncio
+import importlib.util
 import ipaddress
 import socket
+from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -55,13 +58,18 @@ def listen(host: str, port: int) -> socket.socket:
 
 def require_packages() -> None:
     """Raise MissingExtraError if the extra `serve` is not installed."""
+    missing = [name for name in ("starlette", "uvicorn", "aiohttp") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise MissingExtraError("Serving characters", "serve")
+
+
+def event_loop() -> AbstractEventLoop:
+    """uvloop's event loop where it is installed, as it is with the extra `serve` but on Windows; else asyncio's own."""
     try:
-        import starlette
-        import uvicorn
-    except ImportError as error:
-        raise MissingExtraError("Serving characters", "serve") from error
-    assert starlette
-    assert uvicorn
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 async def run(
@@ -77,6 +85,13 @@ async def run(
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             # uvicorn's own raises the signal once more when all has ended: the process would die of it.
             self.force_exit, self.should_exit = self.should_exit, True
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().shutdown(sockets)
+            if self.force_exit:  # what uvicorn leaves as it is then
+                for task in self.server_state.tasks:
+                    task.cancel()
+                await self.lifespan.shutdown()
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
