@@ -54,6 +54,8 @@ ASKED = Asked(Choice(id="q", text="?", options=("sea", "hill", "road", "moon")),
         ("", None),
         ("A sea, I suppose.", "B"),
         ("A. hill", "A"),
+        ("A) sea", None),
+        ("A) hill. The answer is B) sea", None),
     ],
 )
 def test_a_letter_or_the_words_of_one_option_are_an_answer(reply, letter):

@@ -1,10 +1,13 @@
-"""Questions of knowledge by likelihood, on a tiny random model, against the plainest possible computation."""
+"""Questions of knowledge and of opinion by likelihood, on a tiny random model, against the plainest possible computation."""
+
+from contextlib import nullcontext
 
 import pytest
 from tests.inference.tiny import base_folder
 
 from roletune.engine.progress import SilentProgress
 from roletune.evaluation.capability import Choice, measure_capability
+from roletune.evaluation.questionnaire import Item, Put, measure_questionnaire
 from roletune.records import Message
 from roletune.rendering.template import Renderer
 
@@ -17,6 +20,7 @@ CHOICES = [
     Choice(id="sum", text="2 and 2?", options=("four", "five", "eleven")),
     Choice(id="sea", text="The sea?", options=("salt", "sweet", "dry")),
 ]
+ORDERS = [(1, 2, 3), (3, 1, 2), (2, 3, 1)]
 PERSONA = Message(role="system", content="You are Mira.")
 
 
@@ -69,3 +73,18 @@ def test_every_footing_is_scored_as_the_whole_sequence_read_anew_says(loaded):
             assert answer.chosen[name] == each.index(max(each))
     first = answers[0].scores
     assert len({round(first[name][0], 2) for name in footings}) == 4  # prompt and adapter both tell
+
+
+def test_the_letter_that_is_likeliest_is_ticked_by_base_and_adapter_each_as_it_stands(loaded):
+    renderer, model = loaded
+    puts = [Put(Item(id=f"i{k}", text=f"Number {k}.", dimension="d"), k, order) for k, order in enumerate(ORDERS)]
+    asks = {"base_prompt": lambda put: prompted(put.item.text), "adapter": lambda put: prompted(put.item.text)}
+    answers = measure_questionnaire(puts, asks, renderer, model, progress=SilentProgress())
+    assert [(one.contestant, one.item) for one in answers] == [(name, put.item.id) for name in asks for put in puts]
+    for answer, put in zip(answers, [*puts, *puts], strict=True):
+        off = model.disable_adapter() if answer.contestant == "base_prompt" else nullcontext()
+        with off:
+            expected = [plainly(model, renderer, prompted(put.item.text), letter) for letter in "ABC"]
+        assert answer.scores == pytest.approx(expected, abs=1e-3)
+        assert answer.value == put.order[expected.index(max(expected))]
+    assert answers[0].scores != pytest.approx(answers[len(puts)].scores, abs=1e-2)

@@ -81,7 +81,7 @@ def test_who_always_takes_the_first_option_contradicts_itself():
         for put in puts
         for name in ("base_prompt", "adapter")
     ]
-    report = questionnaire_report(read, answers, adapter="x", resamples=200)
+    report = questionnaire_report(read, answers, adapter="x", by="replies", resamples=200)
     assert all(found.spread.value > 0.8 for found in report.dimensions["adapter"].values())
     assert all(found.spread.value == 0 for found in report.dimensions["base_prompt"].values())
     # Who agrees with everything is in the middle: half of the items are keyed in reverse.

@@ -44,7 +44,7 @@ ITEM = {
 
 @pytest.fixture
 def folder(tmp_path):
-    probes = {"capability": "replies", "repetitions": 2, "games": 4, "rounds": 10}
+    probes = {"answers": "replies", "repetitions": 2, "games": 4, "rounds": 10}
     folder = make_character(tmp_path / "mira", probes=probes, evaluate={"resamples": 100})
     write_text(folder / "boundary.yaml", BOUNDARY + TWINS)
     write_text(folder / "wikirole.jsonl", json.dumps(ITEM) + "\n" + json.dumps(ITEM | {"label": "Zheng He"}) + "\n{}\n")

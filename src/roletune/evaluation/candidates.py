@@ -7,15 +7,24 @@ are those of the plain computation up to rounding; a model whose layers are not 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from roletune.evaluation.likelihood import ROUND, cross_entropy, spans
+from roletune.evaluation.likelihood import ROUND, cross_entropy, require_adapter, spans
+from roletune.records import Message
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     import torch
 
-GRAIN = 16  # tokens that a batch of continuations is rounded up to
+    from roletune.rendering.template import Renderer
+
+N = TypeVar("N", bound=str)
+
+GRAIN = 16  # tokens that a short prompt is rounded up to, and long continuations
+FINE = 4  # tokens that short continuations are rounded up to: a few words are answers, too
 
 
 class Continued(NamedTuple):
@@ -61,7 +70,7 @@ class CandidateScorer:
         new = torch.tensor(prompt[known:], device=self._device)
         last = torch.tensor([len(new) - 1], device=self._device)
         # Shapes that recur: CPUs compile a kernel for each new one. What is behind the last token is forgotten again.
-        padded = torch.cat([new, new[-1:].expand(-len(new) % ROUND)])
+        padded = torch.cat([new, new[-1:].expand(-len(new) % (GRAIN if len(new) < ROUND else ROUND))])
         cache = self._cache(known, 1)
         logits = self._model(input_ids=padded[None], past_key_values=cache, logits_to_keep=last, use_cache=True).logits
         self._ids = list(prompt)
@@ -76,7 +85,7 @@ class CandidateScorer:
         totals = -cross_entropy(first.expand(len(candidates), -1), self._column([one[0] for one in candidates]))
         if width == 0:
             return [float(total) for total in totals]
-        width += -width % GRAIN
+        width += -width % (FINE if width < GRAIN else GRAIN)
         rows = torch.tensor([[*one[:-1], *[one[-1]] * (width + 1 - len(one))] for one in candidates])
         cache = self._cache(len(self._ids), len(candidates))
         logits = self._model(input_ids=rows.to(self._device), past_key_values=cache, use_cache=True).logits
@@ -98,6 +107,29 @@ class CandidateScorer:
         import torch
 
         return torch.tensor(list(ids), dtype=torch.long, device=self._device)
+
+
+def continued(messages: Sequence[Message], options: Sequence[str], renderer: Renderer) -> Continued:
+    """Each option as the beginning of a reply to `messages`: without the end token, since a reply may go on behind it.
+
+    Every option needs a token at least.
+    """
+    said = [Message(role="assistant", content=option, loss=True) for option in options]
+    rendered = [renderer.render([*messages, one]) for one in said]
+    start = rendered[0].spans[0][0]
+    return Continued(rendered[0].ids[:start], [one.ids[start : one.spans[0][1] - 1] for one in rendered])
+
+
+def scorers(model: Any, adapted: Mapping[N, bool], device: str = "cpu") -> Iterator[tuple[N, CandidateScorer]]:
+    """By name a scorer of the PEFT `model`, with its adapter switched on where `adapted` says so: until the next one.
+
+    Raises EvaluationError for a model that has no adapter to switch off.
+    """
+    require_adapter(model)
+    for name, on in adapted.items():
+        switch: AbstractContextManager[Any] = nullcontext() if on else model.disable_adapter()
+        with switch:
+            yield name, CandidateScorer(model.eval(), device)
 
 
 def _layer_types(model: Any) -> Sequence[str]:

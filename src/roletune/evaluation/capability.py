@@ -15,7 +15,6 @@ import math
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
@@ -24,15 +23,12 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from roletune.errors import ProjectError
 from roletune.evaluation.bootstrap import bootstrap_share, wilson
-from roletune.evaluation.candidates import CandidateScorer, Continued
+from roletune.evaluation.candidates import continued, scorers
 from roletune.evaluation.choices import LETTERS, read_letter
-from roletune.evaluation.likelihood import require_adapter
 from roletune.evaluation.questions import read_yaml
 from roletune.records import CapabilityAnswer, CapabilityChange, CapabilityReport, Footing, Message, Record
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from roletune.engine.progress import Progress
     from roletune.rendering.template import Renderer
 
@@ -98,18 +94,13 @@ def measure_capability(
     device: str = "cpu",
 ) -> list[CapabilityAnswer]:
     """Every question on every footing by likelihood; `put` makes messages of a question, `model` is a PEFT model."""
-    require_adapter(model)
     scores: dict[Footing, list[tuple[float, ...]]] = {}
     with progress.task("questions of knowledge", len(put) * len(choices), "questions") as task:
-        for name, ask in put.items():
-            bare = name in ("base", "base_prompt")
-            switch: AbstractContextManager[Any] = model.disable_adapter() if bare else nullcontext()
-            with switch:
-                scorer = CandidateScorer(model.eval(), device)
-                for choice in choices:
-                    asked = _continued(ask(choice.text), choice.options, renderer)
-                    scores.setdefault(name, []).append(tuple(scorer.log_likelihoods(asked)))
-                    task.advance(1, note=name)
+        for name, scorer in scorers(model, {name: name.startswith("adapter") for name in put}, device):
+            for choice in choices:
+                asked = continued(put[name](choice.text), choice.options, renderer)
+                scores.setdefault(name, []).append(tuple(scorer.log_likelihoods(asked)))
+                task.advance(1, note=name)
     return [
         CapabilityAnswer(
             question=choice.id,
@@ -120,14 +111,6 @@ def measure_capability(
         )
         for k, choice in enumerate(choices)
     ]
-
-
-def _continued(messages: Sequence[Message], options: Sequence[str], renderer: Renderer) -> Continued:
-    """Each option as the beginning of the reply: without the end token, since a reply may go on behind it."""
-    said = [Message(role="assistant", content=option, loss=True) for option in options]
-    rendered = [renderer.render([*messages, one]) for one in said]
-    start = rendered[0].spans[0][0]
-    return Continued(rendered[0].ids[:start], [one.ids[start : one.spans[0][1] - 1] for one in rendered])
 
 
 def likeliest(log_likelihoods: Sequence[float], options: Sequence[str]) -> int:

@@ -1,4 +1,7 @@
-"""Which of several lettered options a reply takes."""
+"""Which of several lettered options a reply takes.
+
+Small models name a letter and the words of another option ("D) agree", where D is not "agree"): that takes none.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,16 @@ LETTERS = "ABCDEFGH"
 
 
 def read_letter(reply: str, options: Sequence[str]) -> str | None:
-    """The letter that the reply names, or that of the one option whose words it says; None for several or none."""
+    """The letter that the reply names, or that of the one option whose words it says.
+
+    None for none, for several, and for a letter beside the words of other options.
+    """
     letters = LETTERS[: len(options)]
     begun = re.match(rf"\W*(?:the )?(?:answer (?:is )?)?\W*([{letters}])(?:\b[).:,]|\W*$)", reply, re.IGNORECASE)
-    if begun and (begun[1].isupper() or len(reply.strip()) < 3):
-        return begun[1].upper()
-    named = set(re.findall(rf"(?<![\w'’])([{letters[1:]}])(?![\w'’])|\bA(?=[).:])", reply)) - {""}
     said = _said(reply, dict(zip(letters, options, strict=True)))
+    if begun and (begun[1].isupper() or len(reply.strip()) < 3):
+        return begun[1].upper() if said <= {begun[1].upper()} else None
+    named = set(re.findall(rf"(?<![\w'’])([{letters[1:]}])(?![\w'’])|\bA(?=[).:])", reply)) - {""}
     for found in (said, named):
         if len(found) == 1:
             return found.pop()

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from roletune.errors import EvaluationError
 from roletune.evaluation.bootstrap import bootstrap_share, wilson
-from roletune.evaluation.candidates import CandidateScorer, Continued
-from roletune.evaluation.likelihood import require_adapter, without_prompt
+from roletune.evaluation.candidates import CandidateScorer, Continued, scorers
+from roletune.evaluation.likelihood import without_prompt
 from roletune.evaluation.style import words
 from roletune.records import (
     CONTESTANTS,
@@ -32,8 +31,6 @@ from roletune.records import (
 )
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from roletune.engine.progress import Progress
     from roletune.rendering.template import Renderer
 
@@ -119,20 +116,16 @@ def measure_identification(
     seed: int = 0,
 ) -> IdentificationReport:
     """The three contestants on held-out `examples`; `model` is a PEFT model, see `likelihood.measure_likelihood`."""
-    require_adapter(model)
     of = {example.id: example for example in examples}
     asked = choices(examples, most=most, seed=seed)
     scored: dict[Contestant, list[list[LineLikelihood]]] = {name: [] for name in CONTESTANTS}
     with progress.task("which line is the character's", total=3 * len(asked), unit="lines") as task:
-        for name in CONTESTANTS:
-            switch: AbstractContextManager[Any] = nullcontext() if name == "adapter" else model.disable_adapter()
-            with switch:
-                scorer = CandidateScorer(model.eval(), device)  # lines of one scene share what was said before
-                for choice in asked:
-                    told = choice.examples(of[choice.example])
-                    told = [without_prompt(one) for one in told] if name == "base" else told
-                    scored[name].append(_scored(scorer, told, renderer))
-                    task.advance(1, note=name)
+        for name, scorer in scorers(model, {name: name == "adapter" for name in CONTESTANTS}, device):
+            for choice in asked:  # lines of one scene share what was said before
+                told = choice.examples(of[choice.example])
+                told = [without_prompt(one) for one in told] if name == "base" else told
+                scored[name].append(_scored(scorer, told, renderer))
+                task.advance(1, note=name)
     return identification_report([_item(choice, k, scored) for k, choice in enumerate(asked)])
 
 

@@ -3,7 +3,10 @@
 Scored as scales are (InCharacter, Wang et al. 2024, arXiv 2310.17976): items keyed in reverse are turned round, a
 dimension is the mean of its items, an item the mean of its repetitions. How much one item's answers differ between
 repetitions says whether the character has an opinion at all: in each the options stand in another order, so that who
-always takes the first one contradicts itself. Answers that are no answer are unscored and counted.
+always takes the first one contradicts itself.
+
+Scored by likelihood, the letter that is likeliest as the answer is ticked, so that every model has one. Scored by
+replies, an answer that is no answer is unscored and counted: small models talk about something else.
 
 The packaged items (`questionnaires/LANGUAGE.yaml`) are written for this project; a character may bring its own.
 """
@@ -13,15 +16,16 @@ from __future__ import annotations
 import random
 import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
 from roletune.errors import EvaluationError, ProjectError
+from roletune.evaluation.candidates import continued, scorers
 from roletune.evaluation.choices import LETTERS, read_letter
 from roletune.evaluation.estimates import estimate_mean
 from roletune.evaluation.questions import read_yaml
@@ -29,10 +33,15 @@ from roletune.records import (
     Contestant,
     DimensionScore,
     Estimate,
+    Message,
     QuestionnaireAnswer,
     QuestionnaireReport,
     Record,
 )
+
+if TYPE_CHECKING:
+    from roletune.engine.progress import Progress
+    from roletune.rendering.template import Renderer
 
 PACKAGED = files("roletune.evaluation") / "questionnaires"
 SHAPE = "It needs `scale:`, what to tick from least to most, and `items:`, a list of `{id, text, dimension, reverse?}`."
@@ -109,8 +118,52 @@ def read_answer(reply: str, put: Put, scale: Sequence[str]) -> int | None:
     return put.order[LETTERS.index(letter)] if letter else None
 
 
+def measure_questionnaire(
+    puts: Sequence[Put],
+    ask: Mapping[Contestant, Callable[[Put], Sequence[Message]]],
+    renderer: Renderer,
+    model: Any,
+    *,
+    progress: Progress,
+    device: str = "cpu",
+) -> list[QuestionnaireAnswer]:
+    """The letter that each contestant finds likeliest; `ask` makes messages of an item, `model` is a PEFT model."""
+    found = []
+    with progress.task("questionnaire", len(ask) * len(puts), "statements") as task:
+        for name, scorer in scorers(model, {name: name == "adapter" for name in ask}, device):
+            for put in puts:
+                letters = LETTERS[: len(put.order)]
+                scores = scorer.log_likelihoods(continued(ask[name](put), letters, renderer))
+                ticked = put.order[scores.index(max(scores))]
+                found.append(_answer(put, name, scores=tuple(scores), value=ticked))
+                task.advance(1, note=name)
+    return found
+
+
+def read_replies(
+    puts: Sequence[Put], replies: Mapping[Contestant, Sequence[str]], scale: Sequence[str]
+) -> list[QuestionnaireAnswer]:
+    """What each contestant's replies tick; `replies` are in the order of `puts`, an empty one never came."""
+    return [
+        _answer(put, name, reply=reply, value=read_answer(reply, put, scale))
+        for name, given in replies.items()
+        for put, reply in zip(puts, given, strict=True)
+    ]
+
+
+def _answer(put: Put, contestant: Contestant, **found: Any) -> QuestionnaireAnswer:
+    return QuestionnaireAnswer(
+        item=put.item.id, repetition=put.repetition, order=put.order, contestant=contestant, **found
+    )
+
+
 def questionnaire_report(
-    questionnaire: Questionnaire, answers: Sequence[QuestionnaireAnswer], *, adapter: str, resamples: int = 10_000
+    questionnaire: Questionnaire,
+    answers: Sequence[QuestionnaireAnswer],
+    *,
+    adapter: str,
+    by: Literal["likelihood", "replies"],
+    resamples: int = 10_000,
 ) -> QuestionnaireReport:
     """The scores of every contestant, and what the adapter says differently from the prompted base, item by item."""
     given: dict[Contestant, dict[str, list[int | None]]] = {}
@@ -118,6 +171,7 @@ def questionnaire_report(
         given.setdefault(answer.contestant, {}).setdefault(answer.item, []).append(answer.value)
     return QuestionnaireReport(
         adapter=adapter,
+        by=by,
         scale=questionnaire.scale,
         repetitions=1 + max((answer.repetition for answer in answers), default=-1),
         dimensions={

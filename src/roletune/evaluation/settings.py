@@ -67,7 +67,9 @@ class ProbeSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    capability: Literal["likelihood", "replies"] = Field(default="likelihood", description="what answers are read from")
+    answers: Literal["likelihood", "replies"] = Field(
+        default="likelihood", description="what answers of `capability` and `questionnaire` are read from"
+    )
     knowledge: str = Field(default="", description="file with questions of knowledge; empty: the packaged ones")
     questionnaire: str = Field(default="", description="file with statements; empty: the packaged ones")
     repetitions: int = Field(default=3, ge=1, description="of each statement, in another order of its options")

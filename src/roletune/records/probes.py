@@ -66,7 +66,8 @@ class QuestionnaireAnswer(Record):
     repetition: int
     order: tuple[int, ...]
     contestant: Contestant
-    reply: str
+    reply: str = ""
+    scores: tuple[float, ...] = Field(default=(), description="log-likelihoods in nats of A, B, ..., where measured")
     value: int | None
 
 
@@ -75,6 +76,7 @@ class QuestionnaireReport(Record):
 
     schema_version: Literal[1] = 1
     adapter: str = Field(description="SHA-256 of the adapter's weights")
+    by: Literal["likelihood", "replies"]
     scale: tuple[str, ...] = Field(description="its words, for 1, 2 and so on")
     repetitions: int
     dimensions: dict[Contestant, dict[str, DimensionScore]]

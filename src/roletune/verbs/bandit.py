@@ -9,7 +9,7 @@ from roletune.engine.store import write_json
 from roletune.evaluation.bandit import History, bandit_report, chances_of, play, read_arm
 from roletune.evaluation.replies import Contender, request_for
 from roletune.records import BanditGame, Contestant, Question
-from roletune.verbs.contestants import adapter_hash, contenders, sampling, shown_lines
+from roletune.verbs.contestants import adapter_hash, answering, contenders, sampling
 from roletune.verbs.stage import Stage
 from roletune.workbench import Workbench
 
@@ -71,10 +71,7 @@ STAGE = Stage(
     writes=(FILE,),
     settings=lambda bench: (
         bench.project.character.probes.model_dump(include={"games", "rounds", "chances"}),
-        bench.project.character.evaluate,
-        bench.prompt("persona").hash,
         bench.prompt(NAME).hash,
-        bench.base.identity(),
-        shown_lines(bench),
+        answering(bench),
     ),
 )

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from roletune.engine.store import file_hash, write_json
+from roletune.engine.store import write_json
 from roletune.errors import ProjectError
 from roletune.evaluation.boundary_questions import BoundaryQuestions, read_boundary_questions
 from roletune.evaluation.boundary_report import boundary_report
 from roletune.evaluation.replies import ask_all
 from roletune.project import Project
 from roletune.records import Question
-from roletune.verbs.contestants import adapter_hash, contenders, sampling, shown_lines
-from roletune.verbs.stage import Stage
+from roletune.verbs.contestants import adapter_hash, answering, contenders, sampling
+from roletune.verbs.stage import Stage, hash_of
 from roletune.workbench import Workbench
 
 FILE = "suites/boundary.json"
@@ -66,12 +66,7 @@ STAGE = Stage(
     reads=("profile.jsonl", "adapter/adapter_model.safetensors"),
     writes=(FILE,),
     settings=lambda bench: (
-        bench.project.character.evaluate,
-        file_hash(path)
-        if (path := boundary_path(bench.project)).is_file()
-        else "",  # that it is missing is told with the cure
-        bench.prompt("persona").hash,
-        bench.base.identity(),
-        shown_lines(bench),
+        hash_of(boundary_path(bench.project)),
+        answering(bench),
     ),
 )

@@ -7,10 +7,9 @@ unscored; by replies it shows what a user would read.
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from roletune.engine.interrupt import stops_at_once
-from roletune.engine.store import file_hash, write_json
+from roletune.engine.store import write_json
 from roletune.evaluation.capability import (
     Asked,
     Choice,
@@ -23,10 +22,10 @@ from roletune.evaluation.capability import (
 from roletune.evaluation.choices import LETTERS
 from roletune.evaluation.replies import Answers, Contender, ask_all
 from roletune.records import CapabilityAnswer, Contestant, Footing, Question
-from roletune.verbs.contestants import adapter_hash, contenders, sampling
+from roletune.verbs.contestants import adapter_hash, answering, contenders, own_file, sampling
 from roletune.verbs.dataset import open_renderer
 from roletune.verbs.evaluate import load_with_adapter
-from roletune.verbs.stage import Stage
+from roletune.verbs.stage import Stage, hash_of
 from roletune.workbench import Workbench
 
 NAME = "capability"
@@ -37,8 +36,8 @@ REPLY_TOKENS = 40  # a letter and a few words
 async def measure(bench: Workbench) -> str:
     """Ask every question on every footing, and write `suites/capability.json`."""
     settings = bench.project.character.probes
-    choices = read_choices(bench.project.character.language, _own(bench))
-    if settings.capability == "replies":
+    choices = read_choices(bench.project.character.language, own_file(bench, bench.project.character.probes.knowledge))
+    if settings.answers == "replies":
         answers = await _by_replies(bench, choices)
     else:
         with stops_at_once():
@@ -46,7 +45,7 @@ async def measure(bench: Workbench) -> str:
     report = capability_report(
         answers,
         adapter=adapter_hash(bench),
-        by=settings.capability,
+        by=settings.answers,
         resamples=bench.project.character.evaluate.resamples,
     )
     write_json(bench.project.build / FILE, report)
@@ -110,11 +109,6 @@ def _answer(k: int, asked: Asked, answers: dict[Footing, list[str]]) -> Capabili
     )
 
 
-def _own(bench: Workbench) -> Path | None:
-    named = bench.project.character.probes.knowledge
-    return bench.project.folder / named if named else None
-
-
 STAGE = Stage(
     NAME,
     "ask questions of knowledge with and without the persona, before and after the training",
@@ -122,11 +116,9 @@ STAGE = Stage(
     reads=("profile.jsonl", "adapter/adapter_model.safetensors"),
     writes=(FILE,),
     settings=lambda bench: (
-        bench.project.character.probes.capability,
-        bench.project.character.evaluate,
-        file_hash(own) if (own := _own(bench)) and own.is_file() else "",
-        bench.prompt("persona").hash,
+        bench.project.character.probes.answers,
+        hash_of(own_file(bench, bench.project.character.probes.knowledge)),
         bench.prompt("choice").hash,
-        bench.base.identity(),
+        answering(bench),
     ),
 )

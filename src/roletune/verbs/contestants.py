@@ -7,6 +7,7 @@ train split, and any model behind an OpenAI-compatible URL. All answer the same 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from roletune.engine.store import file_hash
 from roletune.errors import ProjectError
@@ -67,6 +68,16 @@ def shown_lines(bench: Workbench) -> list[Pair]:
     return pairs_of(train_dialogues(bench), bench.profile)
 
 
+def answering(bench: Workbench) -> tuple[object, ...]:
+    """What decides how all of them answer: part of the settings of every stage that asks them."""
+    return (
+        bench.project.character.evaluate,
+        bench.prompt("persona").hash,
+        bench.base.identity(),
+        shown_lines(bench),
+    )
+
+
 def sampling(bench: Workbench) -> Sampling:
     """How their replies are drawn."""
     settings = bench.project.character.evaluate
@@ -87,6 +98,11 @@ def manner_of(profile: Profile, settings: EvaluateSettings) -> Manner:
         longest=settings.max_words,
         language=profile.language,
     )
+
+
+def own_file(bench: Workbench, named: str) -> Path | None:
+    """A file that the settings name, in the character's folder; None for an empty name."""
+    return bench.project.folder / named if named else None
 
 
 def adapter_hash(bench: Workbench) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 from roletune.engine.store import file_hash, read_records
 from roletune.evaluation.questions import read_questions
@@ -14,7 +13,7 @@ from roletune.synthesis.pairs import STAGE as NAME
 from roletune.synthesis.pairs import choose_lines, write_pair
 from roletune.verbs import arena, traps
 from roletune.verbs.contestants import manner
-from roletune.verbs.stage import Stage
+from roletune.verbs.stage import Stage, hash_of
 from roletune.verbs.writing import ask_each, read_dialogues_of
 from roletune.workbench import Workbench
 
@@ -93,10 +92,6 @@ def _rejected(pair: PreferencePair, reason: str) -> Rejection:
     return Rejection(stage=NAME, reason=reason, record=pair.model_dump(mode="json"))
 
 
-def _hash(path: Path) -> str:
-    return file_hash(path) if path.is_file() else ""
-
-
 STAGE = Stage(
     NAME,
     "gather replies that are preferred to others: lines against the base model's, swipes, traps, votes",
@@ -106,8 +101,8 @@ STAGE = Stage(
     settings=lambda bench: (
         bench.project.character.pairs,
         bench.project.character.evaluate,  # what the style checks know, and which questions are no training data
-        _hash(bench.project.build / traps.PAIRS),
-        _hash(bench.project.journal / arena.FILE),
+        hash_of(bench.project.build / traps.PAIRS),
+        hash_of(bench.project.journal / arena.FILE),
         file_hash(bench.project.questions),
         bench.prompt("persona").hash,
         bench.plain(NAME).identity,

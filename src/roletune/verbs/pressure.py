@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from roletune.engine.store import file_hash, write_json
+from roletune.engine.store import write_json
 from roletune.evaluation.pressure import press, pressure_report, read_pressure
 from roletune.verbs.boundary import boundary_path, boundary_questions
-from roletune.verbs.contestants import adapter_hash, contenders, sampling, shown_lines
-from roletune.verbs.stage import Stage
+from roletune.verbs.contestants import adapter_hash, answering, contenders, sampling
+from roletune.verbs.stage import Stage, hash_of
 from roletune.workbench import Workbench
 
 NAME = "pressure"
@@ -42,12 +42,9 @@ STAGE = Stage(
     reads=("profile.jsonl", "adapter/adapter_model.safetensors"),
     writes=(FILE,),
     settings=lambda bench: (
-        bench.project.character.evaluate,
         bench.project.character.probes.turns,
-        file_hash(path) if (path := boundary_path(bench.project)).is_file() else "",
+        hash_of(boundary_path(bench.project)),
         read_pressure(bench.project.character.language, bench.project.prompts),
-        bench.prompt("persona").hash,
-        bench.base.identity(),
-        shown_lines(bench),
+        answering(bench),
     ),
 )

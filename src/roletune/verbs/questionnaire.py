@@ -1,24 +1,30 @@
-"""Suite `questionnaire`: statements to agree with, each several times with its options in another order."""
+"""Suite `questionnaire`: statements to agree with, each several times with its options in another order.
+
+By likelihood (the default) every model ticks something; by replies it shows what a user would read.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
-from roletune.engine.store import file_hash, write_json
+from roletune.engine.interrupt import stops_at_once
+from roletune.engine.store import write_json
 from roletune.evaluation.choices import LETTERS
 from roletune.evaluation.questionnaire import (
     Put,
     Questionnaire,
     arrange,
+    measure_questionnaire,
     questionnaire_report,
-    read_answer,
     read_questionnaire,
+    read_replies,
 )
-from roletune.evaluation.replies import Answers, ask_all
-from roletune.records import Question, QuestionnaireAnswer
-from roletune.verbs.contestants import adapter_hash, contenders, sampling, shown_lines
-from roletune.verbs.stage import Stage
+from roletune.evaluation.replies import ask_all
+from roletune.records import CONTESTANTS, Question, QuestionnaireAnswer
+from roletune.verbs.contestants import adapter_hash, answering, contenders, own_file, sampling
+from roletune.verbs.dataset import open_renderer
+from roletune.verbs.evaluate import load_with_adapter
+from roletune.verbs.stage import Stage, hash_of
 from roletune.workbench import Workbench
 
 NAME = "questionnaire"
@@ -28,24 +34,26 @@ REPLY_TOKENS = 40
 
 async def ask(bench: Workbench) -> str:
     """Put every statement to every contestant, and write `suites/questionnaire.json`."""
-    character = bench.project.character
-    questionnaire = read_questionnaire(character.language, _own(bench))
-    puts = arrange(questionnaire, character.probes.repetitions, character.evaluate.seed)
-    questions = [_question(bench, questionnaire, put) for put in puts]
-    drawn = replace(sampling(bench), max_tokens=REPLY_TOKENS)
-    answers = await ask_all(questions, contenders(bench, NAME), drawn, title="questionnaire", progress=bench.progress)
+    character, settings = bench.project.character, bench.project.character.probes
+    questionnaire = read_questionnaire(character.language, own_file(bench, settings.questionnaire))
+    puts = arrange(questionnaire, settings.repetitions, character.evaluate.seed)
+    if settings.answers == "replies":
+        answers = await _by_replies(bench, questionnaire, puts)
+    else:
+        with stops_at_once():
+            answers = _by_likelihood(bench, questionnaire, puts)
     report = questionnaire_report(
         questionnaire,
-        _read(questionnaire, puts, answers),
+        answers,
         adapter=adapter_hash(bench),
+        by=settings.answers,
         resamples=character.evaluate.resamples,
     )
     write_json(bench.project.build / FILE, report)
-    unscored = {name: sum(one.unscored for one in found.values()) for name, found in report.dimensions.items()}
-    told = ", ".join(f"{name} {count}" for name, count in unscored.items())
-    return (
-        f"{len(questionnaire.items)} statements {character.probes.repetitions} times; of {len(puts)} unscored: {told}"
-    )
+    told = [
+        f"{name} {sum(one.unscored for one in found.values())} unscored" for name, found in report.dimensions.items()
+    ]
+    return f"{len(questionnaire.items)} statements {settings.repetitions} times: {', '.join(told)}"
 
 
 def _question(bench: Workbench, questionnaire: Questionnaire, put: Put) -> Question:
@@ -54,27 +62,25 @@ def _question(bench: Workbench, questionnaire: Questionnaire, put: Put) -> Quest
     return Question(id=f"{put.item.id}:{put.repetition}", text=messages[-1].content)
 
 
-def _read(questionnaire: Questionnaire, puts: list[Put], answers: Answers) -> list[QuestionnaireAnswer]:
-    found = []
-    for name, outcomes in answers.items():
-        for put, outcome in zip(puts, outcomes, strict=True):
-            reply = outcome.value.text.strip() if outcome.value else ""
-            found.append(
-                QuestionnaireAnswer(
-                    item=put.item.id,
-                    repetition=put.repetition,
-                    order=put.order,
-                    contestant=name,
-                    reply=reply,
-                    value=read_answer(reply, put, questionnaire.scale),
-                )
-            )
-    return found
+def _by_likelihood(bench: Workbench, questionnaire: Questionnaire, puts: list[Put]) -> list[QuestionnaireAnswer]:
+    """Of the three whose weights are here."""
+    model, device = load_with_adapter(bench)
+    asked = contenders(bench, NAME)
+    put_to = {
+        name: lambda put, one=asked[name]: one.messages(_question(bench, questionnaire, put)) for name in CONTESTANTS
+    }
+    return measure_questionnaire(puts, put_to, open_renderer(bench), model, progress=bench.progress, device=device)
 
 
-def _own(bench: Workbench) -> Path | None:
-    named = bench.project.character.probes.questionnaire
-    return bench.project.folder / named if named else None
+async def _by_replies(bench: Workbench, questionnaire: Questionnaire, puts: list[Put]) -> list[QuestionnaireAnswer]:
+    questions = [_question(bench, questionnaire, put) for put in puts]
+    drawn = replace(sampling(bench), max_tokens=REPLY_TOKENS)
+    answers = await ask_all(questions, contenders(bench, NAME), drawn, title="questionnaire", progress=bench.progress)
+    replies = {
+        name: [outcome.value.text.strip() if outcome.value else "" for outcome in outcomes]
+        for name, outcomes in answers.items()
+    }
+    return read_replies(puts, replies, questionnaire.scale)
 
 
 STAGE = Stage(
@@ -84,12 +90,9 @@ STAGE = Stage(
     reads=("profile.jsonl", "adapter/adapter_model.safetensors"),
     writes=(FILE,),
     settings=lambda bench: (
-        bench.project.character.probes.repetitions,
-        bench.project.character.evaluate,
-        file_hash(own) if (own := _own(bench)) and own.is_file() else "",
-        bench.prompt("persona").hash,
+        bench.project.character.probes.model_dump(include={"answers", "repetitions"}),
+        hash_of(own_file(bench, bench.project.character.probes.questionnaire)),
         bench.prompt(NAME).hash,
-        bench.base.identity(),
-        shown_lines(bench),
+        answering(bench),
     ),
 )

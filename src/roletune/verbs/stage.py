@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from roletune import __version__
@@ -24,6 +25,11 @@ class Stage(NamedTuple):
     writes: tuple[str, ...]  # files under build/
     settings: Callable[[Workbench], object]  # whatever else decides what is made, as JSON values or settings models
     let_go: Callable[[Workbench], None] | None = None  # what `--again` removes first, if making alone would find it
+
+
+def hash_of(path: Path | None) -> str:
+    """A file's hash for the settings; empty for one that is missing, which is told with its cure when it is needed."""
+    return file_hash(path) if path and path.is_file() else ""
 
 
 async def make_stage(bench: Workbench, stage: Stage, *, forced: bool = False) -> bool:

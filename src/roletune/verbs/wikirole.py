@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from roletune.engine.runner import run
-from roletune.engine.store import file_hash, write_json
+from roletune.engine.store import write_json
 from roletune.errors import ProjectError, RefusedError
 from roletune.evaluation.judging.fence import bounded
 from roletune.evaluation.replies import Contender, Sampling, request_for
@@ -26,9 +26,9 @@ from roletune.records import (
     WikiRoleVerdict,
     WikiRoleVote,
 )
-from roletune.verbs.contestants import adapter_hash, contenders, sampling, shown_lines
+from roletune.verbs.contestants import adapter_hash, answering, contenders, own_file, sampling
 from roletune.verbs.judges import HOW_TO_BIND, concurrency, judges
-from roletune.verbs.stage import Stage
+from roletune.verbs.stage import Stage, hash_of
 from roletune.workbench import Workbench
 
 NAME = "wikirole"
@@ -167,12 +167,9 @@ STAGE = Stage(
     writes=(FILE,),
     settings=lambda bench: (
         bench.project.character.probes.votes,
-        bench.project.character.evaluate,
-        file_hash(path) if (path := bench.project.folder / bench.project.character.probes.wikirole).is_file() else "",
-        bench.prompt("persona").hash,
+        hash_of(own_file(bench, bench.project.character.probes.wikirole)),
         [bench.prompt(f"wikirole_{kind}").hash for kind in KINDS],
         [judge.identity for judge in judges(bench, NAME).values()],
-        bench.base.identity(),
-        shown_lines(bench),
+        answering(bench),
     ),
 )
