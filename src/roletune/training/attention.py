@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from roletune.training.segments import BLOCK, Layout, Segments
+from roletune.training.segments import BLOCK, Layout, Sections, Segments
 
 NAME = "roletune_segments"
 
@@ -43,9 +43,9 @@ def segment_attention(
 ) -> tuple[Tensor, None]:
     """Attention in the form transformers calls it. query [1, heads, tokens, dim] -> [1, tokens, heads, dim].
 
-    `segments` (`Segments`) tells where the sequences lie; without it all tokens are one sequence.
+    `segments` (`Segments` or `Sections`) tells where the sequences lie; without it all tokens are one sequence.
     """
-    segments: Segments = kwargs.get("segments") or Segments((query.shape[2],))
+    segments: Segments | Sections = kwargs.get("segments") or Segments((query.shape[2],))
     scaling: float | None = kwargs.get("scaling")
     scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
     return SegmentAttention.apply(query, key, value, segments, scaling), None
@@ -55,7 +55,9 @@ class SegmentAttention(torch.autograd.Function):
     """The attention and its backward; see the module."""
 
     @staticmethod
-    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, segments: Segments, scaling: float) -> Tensor:
+    def forward(
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, segments: Segments | Sections, scaling: float
+    ) -> Tensor:
         """[1, heads, T, d], twice [1, groups, T, d] -> [1, T, heads, d]; zero behind the last sequence."""
         layout = Layout.of(segments)
         groups, dim = key.shape[1], key.shape[3]

@@ -25,13 +25,18 @@ _LOGIT_CHANGES = ("final_logit_softcapping", "logits_scaling", "logit_scale", "o
 
 @dataclass(frozen=True)
 class FastPath:
-    """What was replaced: counts of modules, and whether attention and loss are ours."""
+    """What was replaced: counts of modules, whether attention and loss are ours, and the fused adapters."""
 
     attention: bool
     loss: bool
-    lora: int
+    inputs: tuple[lora.SharedInput, ...]
     norms: int
     gates: int
+
+    @property
+    def lora(self) -> int:
+        """How many groups of adapted layers are computed together."""
+        return len(self.inputs)
 
     def __str__(self) -> str:
         parts = [name for name in ("attention", "loss") if getattr(self, name)]
@@ -63,14 +68,18 @@ def has_plain_head(causal_lm: Any) -> bool:
 
 
 def install(
-    causal_lm: Any, layers: Sequence[Sequence[Any]], flat: FlatParameters, masks: DropoutMasks | None
+    causal_lm: Any,
+    layers: Sequence[Sequence[Any]],
+    flat: FlatParameters,
+    masks: DropoutMasks | None,
+    cast: lora.Cast | None = None,
 ) -> FastPath:
     """Replace what is known in a loaded model with its adapters; `masks` None keeps PEFT's own LoRA forward."""
     fused = masks is not None and all(lora.is_known(layer) for group in layers for layer in group)
     return FastPath(
         attention=causal_lm.config._attn_implementation == attention.NAME,
         loss=has_plain_head(causal_lm),
-        lora=lora.install(layers, flat, masks) if fused and masks is not None else 0,
+        inputs=tuple(lora.install(layers, flat, masks, cast)) if fused and masks is not None else (),
         norms=norm.install(causal_lm),
         gates=gate.install(causal_lm),
     )

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -29,6 +30,14 @@ from roletune.training.ranks import Ranks
 from roletune.training.recipe import Recipe
 from roletune.training.schedule import evaluation_steps, learning_rate
 from roletune.training.sequences import TokenSequence, divide, epoch_steps, micro_batches
+
+
+class StepWork(NamedTuple):
+    """One step: this process's micro-batches, and the supervised and all tokens of all processes."""
+
+    batches: list[MicroBatch]
+    supervised: int
+    tokens: int
 
 
 class Training:
@@ -49,6 +58,7 @@ class Training:
         self._steps = lru_cache(maxsize=1)(lambda epoch: epoch_steps(train, recipe.batch_sequences, recipe.seed, epoch))
         self._per_epoch = math.ceil(len(train) / recipe.batch_sequences)
         self.total_steps = recipe.epochs * self._per_epoch
+        self.total_tokens = recipe.epochs * sum(map(len, train))
         self._evaluations = evaluation_steps(self._per_epoch, recipe.epochs, recipe.evaluations_per_epoch)
         self._optimizer = MasterOptimizer(model.flat.master, recipe)
         self._recent: list[float] = []  # losses of the steps since the last point of the curve
@@ -58,34 +68,67 @@ class Training:
         """Whether validation has not become better for too long."""
         return 0 < self.recipe.patience <= self.state.without_gain
 
+    @property
+    def going(self) -> bool:
+        """Whether there is a step left to do."""
+        return self.state.step < self.total_steps and not self.stopped
+
     def run(self, run_dir: Path, base_label: str, task: Task, on_point: Callable[[LossPoint], None]) -> None:
         """Train to the end. Raises TrainingError if the loss is no longer a number; the best adapter is then kept."""
-        if not self.state.curve:
-            self._add_point(on_point, validation_loss=self.validate())
-        while self.state.step < self.total_steps and not self.stopped:
+        self.begin(on_point)
+        while self.going:
             loss = self.step()
             task.update(completed=self.state.tokens, note=self._note(loss))
-            if self.state.step in self._evaluations:
-                self._evaluate(run_dir, base_label, on_point)
-            elif self.state.step % self.recipe.log_every == 0:
-                self._add_point(on_point)
+            self.look(run_dir, base_label, on_point)
+
+    def begin(self, on_point: Callable[[LossPoint], None]) -> None:
+        """The point of the curve before the first step."""
+        if not self.state.curve:
+            self._add_point(on_point, validation_loss=self.validate())
+
+    def look(self, run_dir: Path, base_label: str, on_point: Callable[[LossPoint], None]) -> None:
+        """After a step: validate, or add a point to the curve, if it is time to."""
+        if self.state.step in self._evaluations:
+            self._evaluate(run_dir, base_label, on_point)
+        elif self.state.step % self.recipe.log_every == 0:
+            self._add_point(on_point)
 
     def step(self) -> float:
         """One optimizer step; returns its loss in nats per supervised token."""
         started = time.perf_counter()
-        step, flat = self.state.step, self.model.flat
-        sequences = self._steps(step // self._per_epoch)[step % self._per_epoch]
-        batches = self._own_batches(sequences)
-        self.model.begin_step(self.recipe.seed, step, self._ranks.rank)
-        flat.zero_grad()
-        loss = self._backward(batches, sum(sequence.supervised for sequence in sequences))
-        self._clip()
-        self._optimizer.step(self._rate(step))
-        flat.refresh()
-        self._recent.append(loss)
-        seconds = time.perf_counter() - started
-        self._count(step=1, tokens=sum(map(len, sequences)), seconds=seconds, step_seconds=seconds)
+        work = self.begin_step()
+        loss = sum(self._backward(batch, work.supervised) for batch in work.batches)
+        loss = self.end_step(loss)
+        self.count_step(work, time.perf_counter() - started)
         return loss
+
+    def begin_step(self) -> StepWork:
+        """What the next step has to compute; gradients are zero, and dropout is that of the step."""
+        self.model.begin_step(self.recipe.seed, self.state.step, self._ranks.rank)
+        self.model.flat.zero_grad()
+        return self.work(self.state.step)
+
+    def work(self, step: int) -> StepWork:
+        """What a step, counted from 0, has to compute."""
+        sequences = self._steps(step // self._per_epoch)[step % self._per_epoch]
+        supervised = sum(sequence.supervised for sequence in sequences)
+        return StepWork(self._own_batches(sequences), supervised, sum(map(len, sequences)))
+
+    def end_step(self, loss: float) -> float:
+        """Update the weights with the gradients of this process's micro-batches; returns the loss of all processes."""
+        loss = self._ranks.sum(loss)
+        if not math.isfinite(loss):  # known to all processes: none waits for one that has given up
+            raise self._diverged("training loss")
+        self._ranks.sum_(gradient(self.model.flat))
+        self._clip()
+        self._optimizer.step(self._rate(self.state.step))
+        self.model.flat.refresh()
+        self._recent.append(loss)
+        return loss
+
+    def count_step(self, work: StepWork, seconds: float) -> None:
+        """The step is done, and took so long."""
+        self._count(step=1, tokens=work.tokens, seconds=seconds, step_seconds=seconds)
 
     def validate(self) -> float:
         """Loss on the validation sequences in nats per supervised token."""
@@ -111,18 +154,11 @@ class Training:
         moments = {name: tensors[name].to(flat.master.device) for name in ("exp_avg", "exp_avg_sq")}
         self._optimizer.restore(self.state.step, moments)
 
-    def _backward(self, batches: Sequence[MicroBatch], count: int) -> float:
-        """Gradients of the mean over `count` tokens, summed over all processes; its value."""
-        total = 0.0
-        for batch in batches:
-            loss = self.model.nll(batch, count)
-            total += loss.item()
-            loss.backward()
-        total = self._ranks.sum(total)
-        if not math.isfinite(total):  # known to all processes: none waits for one that has given up
-            raise self._diverged("training loss")
-        self._ranks.sum_(gradient(self.model.flat))
-        return total
+    def _backward(self, batch: MicroBatch, count: int) -> float:
+        """Gradients of a micro-batch's part of the mean over `count` tokens; its value."""
+        loss = self.model.nll(batch, count)
+        loss.backward()
+        return loss.item()
 
     def _clip(self) -> None:
         grad = gradient(self.model.flat)

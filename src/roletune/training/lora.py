@@ -5,13 +5,16 @@ A-products and their dropout as one; the gradient of a frozen weight is never fo
 model's precision from `FlatParameters`. The modules stay PEFT's own: only their forward is replaced, so saving, loading
 and merging are PEFT's. With dropout 0 the result is y = x W' + b + scaling * (x A') B', as PEFT's; with dropout, the
 layers that share an input share its mask.
+
+Several adapters can stand on one base. `Cast` says which rows of a forward are whose: the frozen products are made for
+all rows at once, those of A and B for each adapter's own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -38,10 +41,10 @@ def groups(model: nn.Module) -> list[list[Any]]:
     return found
 
 
-def ordered_parameters(layers: Sequence[Sequence[Any]]) -> list[nn.Parameter]:
+def ordered_parameters(layers: Sequence[Sequence[Any]], adapter: str = ADAPTER) -> list[nn.Parameter]:
     """Parameters in the order in which `FlatParameters` can stack them: a group's A matrices, then its B matrices."""
     return [
-        getattr(layer, name)[ADAPTER].weight for group in layers for name in ("lora_A", "lora_B") for layer in group
+        getattr(layer, name)[adapter].weight for group in layers for name in ("lora_A", "lora_B") for layer in group
     ]
 
 
@@ -59,13 +62,50 @@ def is_known(layer: Any) -> bool:
     )
 
 
-def install(layers: Sequence[Sequence[Any]], flat: FlatParameters, masks: DropoutMasks) -> int:
-    """Give every group the fused forward; returns how many groups there were."""
+class Share(NamedTuple):
+    """Rows [start, stop) of a forward that are of the adapter with this number; a `stop` of None is the end."""
+
+    adapter: int
+    start: int = 0
+    stop: int | None = None
+
+
+@dataclass(eq=False)
+class Cast:
+    """Whose rows the forward that comes next has. All fused layers of a model look at one and the same."""
+
+    shares: Sequence[Share] = (Share(0),)
+
+
+def install(
+    layers: Sequence[Sequence[Any]], flat: FlatParameters, masks: DropoutMasks, cast: Cast | None = None
+) -> list[SharedInput]:
+    """Give every group the fused forward; returns what they became, for `join`."""
+    found = []
     for group in layers:
-        shared = SharedInput.of(group, flat, masks)
+        shared = SharedInput(
+            weights=[layer.base_layer.weight for layer in group],
+            biases=[layer.base_layer.bias for layer in group],
+            adapters=[Lora.of(group, flat, masks)],
+            cast=cast or Cast(),
+        )
+        found.append(shared)
         for place, layer in enumerate(group):
             layer.forward = _forward_of(shared, place)
-    return len(layers)
+    return found
+
+
+def join(
+    inputs: Sequence[SharedInput],
+    layers: Sequence[Sequence[Any]],
+    flat: FlatParameters,
+    masks: DropoutMasks,
+    adapter: str,
+) -> int:
+    """Put another adapter of the same layers beside those that are there; returns its number."""
+    for shared, group in zip(inputs, layers, strict=True):
+        shared.adapters.append(Lora.of(group, flat, masks, adapter))
+    return len(inputs[0].adapters) - 1
 
 
 def _forward_of(shared: SharedInput, place: int) -> Any:
@@ -75,39 +115,51 @@ def _forward_of(shared: SharedInput, place: int) -> Any:
     return forward
 
 
+@dataclass(frozen=True, eq=False)
+class Lora:
+    """One adapter's matrices for layers that read one input."""
+
+    masters: list[nn.Parameter]
+    a: Tensor  # [layers * rank, in]: the A matrices one above the other
+    b: list[Tensor]  # [out, rank] each
+    scaling: float
+    masks: DropoutMasks
+
+    @classmethod
+    def of(cls, group: Sequence[Any], flat: FlatParameters, masks: DropoutMasks, adapter: str = ADAPTER) -> Lora:
+        """Bind PEFT layers that have equal scaling."""
+        first = [layer.lora_A[adapter].weight for layer in group]
+        second = [layer.lora_B[adapter].weight for layer in group]
+        return cls(
+            masters=[*first, *second],
+            a=flat.stacked(first),
+            b=[flat.stacked([parameter]) for parameter in second],
+            scaling=float(group[0].scaling[adapter]),
+            masks=masks,
+        )
+
+    def parts(self, low: Tensor) -> tuple[Tensor, ...]:
+        """The columns of each layer: views of [rows, layers * rank]."""
+        return low.chunk(len(self.b), dim=1)
+
+
 @dataclass(eq=False)
 class SharedInput:
     """Adapted layers that read one input. The first that is called computes all; the others find theirs waiting."""
 
     weights: list[Tensor]
     biases: list[Tensor | None]
-    masters: list[nn.Parameter]
-    a: Tensor  # [layers * rank, in]: the A matrices one above the other
-    b: list[Tensor]  # [out, rank] each
-    scaling: float
-    masks: DropoutMasks
+    adapters: list[Lora]
+    cast: Cast
     _input: Tensor | None = None
     _waiting: dict[int, Tensor] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, group: Sequence[Any], flat: FlatParameters, masks: DropoutMasks) -> SharedInput:
-        """Bind PEFT layers that have equal scaling."""
-        first = [layer.lora_A[ADAPTER].weight for layer in group]
-        second = [layer.lora_B[ADAPTER].weight for layer in group]
-        return cls(
-            weights=[layer.base_layer.weight for layer in group],
-            biases=[layer.base_layer.bias for layer in group],
-            masters=[*first, *second],
-            a=flat.stacked(first),
-            b=[flat.stacked([parameter]) for parameter in second],
-            scaling=float(group[0].scaling[ADAPTER]),
-            masks=masks,
-        )
 
     def output(self, x: Tensor, place: int) -> Tensor:
         """What layer `place` makes of x [..., in] -> [..., out]."""
         if self._input is not x or place not in self._waiting:
-            self._input, self._waiting = x, dict(enumerate(FusedLora.apply(x, self, *self.masters)))
+            shares = [(self.adapters[share.adapter], slice(share.start, share.stop)) for share in self.cast.shares]
+            masters = [master for adapter, _ in shares for master in adapter.masters]
+            self._input, self._waiting = x, dict(enumerate(FusedLora.apply(x, self, shares, *masters)))
         output = self._waiting.pop(place)
         if not self._waiting:
             self._input = None  # nothing may keep activations alive
@@ -115,49 +167,58 @@ class SharedInput:
 
 
 class FusedLora(torch.autograd.Function):
-    """Outputs of all layers of a `SharedInput`; gradients of x and of its masters."""
+    """Outputs of all layers of a `SharedInput`; gradients of x and of the masters of each share."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, shared: SharedInput, *masters: Tensor) -> tuple[Tensor, ...]:
-        """x [..., in] -> for each layer [..., out]."""
+    def forward(
+        ctx: Any, x: Tensor, shared: SharedInput, shares: Sequence[tuple[Lora, slice]], *masters: Tensor
+    ) -> tuple[Tensor, ...]:
+        """x [..., in] -> for each layer [..., out]. `shares`: adapters and their rows."""
         rows = x.reshape(-1, x.shape[-1])
-        mask = shared.masks.take(*rows.shape)
-        factor = shared.scaling if mask is None else shared.scaling / shared.masks.keep
-        low = ((rows if mask is None else rows * mask) @ shared.a.t()).mul_(factor)
-        outputs = []
-        for weight, bias, b, part in zip(shared.weights, shared.biases, shared.b, _parts(low, shared), strict=True):
-            output = functional.linear(rows, weight, bias)
-            outputs.append(output.addmm_(part, b.t()).view(*x.shape[:-1], -1))
-        ctx.save_for_backward(rows, low)
-        ctx.shared, ctx.mask, ctx.factor, ctx.shape = shared, mask, factor, x.shape
-        return tuple(outputs)
+        outputs = [functional.linear(rows, *frozen) for frozen in zip(shared.weights, shared.biases, strict=True)]
+        lows, masks = [], []
+        for lora, own in shares:
+            part = rows[own]
+            mask = lora.masks.take(*part.shape)
+            low = ((part if mask is None else part * mask) @ lora.a.t()).mul_(_factor(lora, mask))
+            for output, b, columns in zip(outputs, lora.b, lora.parts(low), strict=True):
+                output[own].addmm_(columns, b.t())
+            lows.append(low)
+            masks.append(mask)
+        ctx.save_for_backward(rows, *lows)
+        ctx.shared, ctx.shares, ctx.masks, ctx.shape = shared, shares, masks, x.shape
+        return tuple(output.view(*x.shape[:-1], -1) for output in outputs)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Adapter gradients are returned in fp32, so that micro-batches are summed in fp32."""
-        rows, low = ctx.saved_tensors
-        shared: SharedInput = ctx.shared
+        rows, *lows = ctx.saved_tensors
         grads = [gradient.reshape(-1, gradient.shape[-1]) for gradient in gradients]
-        grad_b = [(grad.t() @ part).float() for grad, part in zip(grads, _parts(low, shared), strict=True)]
-        grad_low = torch.empty_like(low)
-        for grad, b, part in zip(grads, shared.b, _parts(grad_low, shared), strict=True):
-            torch.mm(grad, b, out=part)
-        grad_low.mul_(ctx.factor)
-        grad_a = (grad_low.t() @ (rows if ctx.mask is None else rows * ctx.mask)).float()
-        grad_x = _grad_of_input(grads, grad_low, ctx.mask, shared).view(ctx.shape) if ctx.needs_input_grad[0] else None
-        return (grad_x, None, *grad_a.chunk(len(grads)), *grad_b)
+        total = _through_frozen(grads, ctx.shared.weights) if ctx.needs_input_grad[0] else None
+        of_masters: list[Tensor] = []
+        for (lora, own), low, mask in zip(ctx.shares, lows, ctx.masks, strict=True):
+            mine, part = [grad[own] for grad in grads], rows[own]
+            grad_b = [(grad.t() @ columns).float() for grad, columns in zip(mine, lora.parts(low), strict=True)]
+            grad_low = torch.empty_like(low)
+            for grad, b, columns in zip(mine, lora.b, lora.parts(grad_low), strict=True):
+                torch.mm(grad, b, out=columns)
+            grad_low.mul_(_factor(lora, mask))
+            grad_a = (grad_low.t() @ (part if mask is None else part * mask)).float()
+            of_masters += [*grad_a.chunk(len(mine)), *grad_b]
+            if total is not None and mask is None:
+                total[own].addmm_(grad_low, lora.a)
+            elif total is not None:
+                total[own].addcmul_(grad_low @ lora.a, mask)
+        return (None if total is None else total.view(ctx.shape), None, None, *of_masters)
 
 
-def _grad_of_input(grads: Sequence[Tensor], grad_low: Tensor, mask: Tensor | None, shared: SharedInput) -> Tensor:
-    total = grads[0] @ shared.weights[0]
-    for grad, weight in zip(grads[1:], shared.weights[1:], strict=True):
+def _factor(lora: Lora, mask: Tensor | None) -> float:
+    return lora.scaling if mask is None else lora.scaling / lora.masks.keep
+
+
+def _through_frozen(grads: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
+    total = grads[0] @ weights[0]
+    for grad, weight in zip(grads[1:], weights[1:], strict=True):
         total.addmm_(grad, weight)
-    if mask is None:
-        return total.addmm_(grad_low, shared.a)
-    return total.addcmul_(grad_low @ shared.a, mask)
-
-
-def _parts(low: Tensor, shared: SharedInput) -> tuple[Tensor, ...]:
-    """The columns of each layer: views of [rows, layers * rank]."""
-    return low.chunk(len(shared.b), dim=1)
+    return total

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,15 @@ from roletune.training.dropout import DropoutMasks
 from roletune.training.flat import FlatParameters
 from roletune.training.loss import SupervisedLoss
 from roletune.training.recipe import Recipe
+from roletune.training.segments import Sections, Segments
 
 
 class TrainableModel:
-    """A causal language model with one LoRA adapter; only `flat.master` is trained."""
+    """A causal language model with one LoRA adapter; only `flat.master` is trained.
+
+    Where the adapters are fused (`fast.lora`), more of them can stand on the same base (`beside`), each a
+    TrainableModel of its own.
+    """
 
     def __init__(self, causal_lm: Any, recipe: Recipe, device: Device) -> None:
         self._dtype = getattr(torch, device.dtype)
@@ -39,13 +45,40 @@ class TrainableModel:
         torch.manual_seed(recipe.seed)  # PEFT draws the A matrices
         self.peft = _with_adapter(_prepared(causal_lm, recipe), recipe).to(device.name)
         self._causal_lm = self.peft.get_base_model()
+        self._name, self.number, self.cast = lora.ADAPTER, 0, lora.Cast()
         layers = lora.groups(self.peft)
-        self.flat = FlatParameters(lora.ordered_parameters(layers), self._dtype)
+        self._bind(layers, recipe)
         # Elsewhere than on a CPU, drawing masks is cheap and PEFT's own forward is good; where a layer is computed
         # twice, our masks would not be the same ones again.
         own = device.name == "cpu" and not recipe.gradient_checkpointing
-        self._masks = DropoutMasks(recipe.dropout, self._dtype, device.name) if own else None
-        self.fast = fast.install(self._causal_lm, layers, self.flat, self._masks)
+        self.fast = fast.install(self._causal_lm, layers, self.flat, self._masks if own else None, self.cast)
+
+    def beside(self, recipe: Recipe) -> TrainableModel:
+        """Another adapter on the same base, with the weights it would begin with alone; for fused adapters only.
+
+        The recipes must be alike in all that is about the base, and adapt the same layers.
+        """
+        other = copy(self)
+        torch.manual_seed(recipe.seed)
+        other._name = f"{lora.ADAPTER}{len(self.peft.peft_config)}"
+        with quiet():
+            self.peft.add_adapter(other._name, _lora_config(recipe))
+        layers = lora.groups(self.peft)
+        other._bind(layers, recipe)
+        other.number = lora.join(self.fast.inputs, layers, other.flat, other._masks, other._name)
+        return other
+
+    def release(self) -> Any:
+        """The base as it was, without any adapter, for another TrainableModel; this one is of no use any more."""
+        return self.peft.unload()
+
+    def _bind(self, layers: list[list[Any]], recipe: Recipe) -> None:
+        parameters = lora.ordered_parameters(layers, self._name)
+        for parameter in parameters:
+            parameter.requires_grad_(True)  # PEFT freezes all adapters but the first
+        self.flat = FlatParameters(parameters, self._dtype)
+        self._generator = torch.Generator()
+        self._masks = DropoutMasks(recipe.dropout, self._dtype, self.device.name, self._generator)
 
     @classmethod
     def load(cls, folder: Path, recipe: Recipe, device: Device) -> TrainableModel:
@@ -62,18 +95,18 @@ class TrainableModel:
     def begin_step(self, seed: int, step: int, rank: int = 0) -> None:
         """All randomness of a step is a function of seed, step and process: a resumed run draws the same."""
         # Hashed to 32 bits: torch's generator looks at no more of a seed.
-        torch.manual_seed(int(fingerprint(seed, step, *([rank] if rank else []), length=8), 16))
+        drawn = int(fingerprint(seed, step, *([rank] if rank else []), length=8), 16)
+        torch.manual_seed(drawn)
+        self._generator.manual_seed(drawn)
         self.peft.train()
-        if self._masks is not None:
-            self._masks.active = True
-            self._masks.renew()
+        self._masks.active = True
+        self._masks.renew()
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
         """Without dropout and gradients."""
         self.peft.eval()
-        if self._masks is not None:
-            self._masks.active = False
+        self._masks.active = False
         with torch.no_grad():
             yield
 
@@ -85,13 +118,22 @@ class TrainableModel:
     def nll(self, batch: MicroBatch, denominator: float) -> Tensor:
         """Summed negative log-likelihood of the supervised tokens in nats, divided by `denominator`; scalar."""
         if self.packs:
-            with self._precision():
-                hidden = self._causal_lm.base_model(
-                    input_ids=batch.ids, position_ids=batch.positions, segments=batch.segments, use_cache=False
-                ).last_hidden_state[0, batch.rows]
-            head = self._causal_lm.get_output_embeddings().weight
-            return SupervisedLoss.apply(hidden.to(head.dtype), head, batch.targets, denominator)
+            self.cast.shares = (lora.Share(self.number),)
+            return self.scored(self.hidden(batch.ids, batch.positions, batch.segments)[batch.rows], batch, denominator)
         return torch.stack([self._plain_nll(part) for part in batch.split()]).sum() / denominator
+
+    def hidden(self, ids: Tensor, positions: Tensor, segments: Segments | Sections) -> Tensor:
+        """What goes into the head [rows, hidden], for a model that packs; `cast` says whose rows they are."""
+        with self._precision():
+            output = self._causal_lm.base_model(
+                input_ids=ids, position_ids=positions, segments=segments, use_cache=False
+            )
+        return output.last_hidden_state[0]
+
+    def scored(self, hidden: Tensor, batch: MicroBatch, denominator: float) -> Tensor:
+        """`nll` of the hidden states of the rows of a micro-batch that are scored."""
+        head = self._causal_lm.get_output_embeddings().weight
+        return SupervisedLoss.apply(hidden.to(head.dtype), head, batch.targets, denominator)
 
     def _plain_nll(self, batch: MicroBatch) -> Tensor:
         """One sequence through the model's own head and loss, whatever they are."""
@@ -106,17 +148,17 @@ class TrainableModel:
 
     def save_adapter(self, folder: Path, base_label: str) -> None:
         """`adapter_model.safetensors` and `adapter_config.json`, as PEFT writes them, with a base fit to share."""
-        write_adapter(self.peft, folder, base_label)
+        write_adapter(self.peft, folder, base_label, self._name)
 
 
-def write_adapter(peft: Any, folder: Path, base_label: str) -> None:
+def write_adapter(peft: Any, folder: Path, base_label: str, name: str = lora.ADAPTER) -> None:
     """The trained adapter of a PEFT model and its configuration, as PEFT writes them, with a base fit to share."""
     from peft import get_peft_model_state_dict
 
     folder.mkdir(parents=True, exist_ok=True)
-    config = peft.peft_config[lora.ADAPTER].to_dict()
+    config = peft.peft_config[name].to_dict()
     config.update(base_model_name_or_path=base_label, inference_mode=True)
-    state = get_peft_model_state_dict(peft, adapter_name=lora.ADAPTER)
+    state = get_peft_model_state_dict(peft, adapter_name=name)
     tensors = {name: value.contiguous() for name, value in state.items()}
     write_json(folder / "adapter_config.json", json.loads(json.dumps(config, default=_plain, sort_keys=True)))
     write_tensors(folder / "adapter_model.safetensors", tensors, {"format": "pt"})
@@ -140,23 +182,28 @@ def _prepared(causal_lm: Any, recipe: Recipe) -> Any:
 
 
 def _with_adapter(causal_lm: Any, recipe: Recipe) -> Any:
-    from peft import LoraConfig, get_peft_model
+    from peft import get_peft_model
+
+    try:
+        with quiet():
+            return get_peft_model(causal_lm, _lora_config(recipe))
+    except ValueError as error:
+        raise TrainingError(
+            f"No adapter can be put on this base model: {error}. See target_modules in the recipe."
+        ) from error
+
+
+def _lora_config(recipe: Recipe) -> Any:
+    from peft import LoraConfig
 
     targets = recipe.target_modules if isinstance(recipe.target_modules, str) else list(recipe.target_modules)
-    config = LoraConfig(
+    return LoraConfig(
         r=recipe.rank,
         lora_alpha=recipe.alpha,
         lora_dropout=recipe.dropout,
         target_modules=targets,
         task_type="CAUSAL_LM",
     )
-    try:
-        with quiet():
-            return get_peft_model(causal_lm, config)
-    except ValueError as error:
-        raise TrainingError(
-            f"No adapter can be put on this base model: {error}. See target_modules in the recipe."
-        ) from error
 
 
 def _plain(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -35,6 +36,13 @@ class Segments:
 
 
 @dataclass(frozen=True)
+class Sections:
+    """Several `Segments` one behind the other, each with the token it begins at; between them may be a gap."""
+
+    sections: tuple[tuple[int, Segments], ...]
+
+
+@dataclass(frozen=True)
 class _Part:
     """One run of tokens that is worked on by itself: the prefix, or what a sequence has of its own."""
 
@@ -43,6 +51,7 @@ class _Part:
     query: int  # first of its padded query rows
     key: int  # first of its padded key rows, which begin with the `shared` tokens of the prefix
     shared: int
+    prefix: int  # first token of that prefix
 
     @property
     def padded(self) -> int:
@@ -57,16 +66,18 @@ class Layout:
 
     @classmethod
     @lru_cache(maxsize=64)
-    def of(cls, segments: Segments) -> Layout:
-        """The layout of these segments; the prefix, if there is one, comes first."""
-        lengths = [n for n in (segments.prefix, *segments.lengths) if n]
-        shared = [0 if i == 0 and segments.prefix else segments.prefix for i in range(len(lengths))]
-        padded = [_rounded(n) for n in lengths]
-        tokens = accumulate(lengths, initial=0)
-        queries = accumulate(padded, initial=0)
-        keys = accumulate([n + s for n, s in zip(padded, shared, strict=True)], initial=0)
-        places = zip(tokens, lengths, queries, keys, shared, strict=False)  # the sums have one more: the end
-        return cls(tuple(_Part(*place) for place in places))
+    def of(cls, segments: Segments | Sections) -> Layout:
+        """The layout of these segments; a prefix comes before what it is the prefix of."""
+        sections = segments.sections if isinstance(segments, Sections) else ((0, segments),)
+        runs = [run for start, each in sections for run in _runs(start, each)]
+        queries = accumulate((_rounded(length) for _, length, _, _ in runs), initial=0)
+        keys = accumulate((_rounded(length) + shared for _, length, shared, _ in runs), initial=0)
+        return cls(
+            tuple(
+                _Part(token, length, query, key, shared, prefix)
+                for (token, length, shared, prefix), query, key in zip(runs, queries, keys, strict=False)
+            )  # the sums have one more: the end
+        )
 
     @property
     def blocks(self) -> list[tuple[int, int, int, int]]:
@@ -91,7 +102,7 @@ class Layout:
         padded = x.new_zeros(x.shape[1], last.key + last.shared + last.padded, x.shape[3])
         for part in self.parts:
             own = part.key + part.shared
-            padded[:, part.key : own] = x[0, :, : part.shared]
+            padded[:, part.key : own] = x[0, :, part.prefix : part.prefix + part.shared]
             padded[:, own : own + part.length] = x[0, :, part.token : part.token + part.length]
         return padded
 
@@ -108,9 +119,20 @@ class Layout:
         output = torch.zeros(1, tokens, x.shape[0], x.shape[2], dtype=x.dtype, device=x.device)
         for part in self.parts:
             own = part.key + part.shared
-            output[0, : part.shared] += x[:, part.key : own].transpose(0, 1)
+            output[0, part.prefix : part.prefix + part.shared] += x[:, part.key : own].transpose(0, 1)
             output[0, part.token : part.token + part.length] += x[:, own : own + part.length].transpose(0, 1)
         return output
+
+
+def _runs(start: int, segments: Segments) -> Iterator[tuple[int, int, int, int]]:
+    """First token and length of each run, tokens of its prefix and the first of them; the prefix is a run, too."""
+    if segments.prefix:
+        yield start, segments.prefix, 0, start
+    token = start + segments.prefix
+    for length in segments.lengths:
+        if length:
+            yield token, length, segments.prefix, start
+        token += length
 
 
 def _rounded(length: int) -> int:

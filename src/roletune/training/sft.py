@@ -14,8 +14,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from pydantic import ValidationError
 
@@ -33,9 +34,41 @@ from roletune.training.model import TrainableModel
 from roletune.training.plan import Place, check_memory, plan_memory
 from roletune.training.ranks import Ranks
 from roletune.training.recipe import Recipe, check_recipe
-from roletune.training.sequences import TokenSequence, prepare
+from roletune.training.sequences import SequenceStatistics, TokenSequence, prepare
 
 RECORD, WEIGHTS = "adapter.json", "adapter_model.safetensors"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One adapter that is to be trained, of the base in `base_folder` into `run_dir`, whose name is the run's id.
+
+    `base_label` (a hub id) is what the adapter names as its base; `base_identity` and `data_hash` decide, with the
+    recipe, whether what is in `run_dir` is this training. What clearly can't fit into memory is refused before any
+    weight is loaded, if `memory_checked`.
+    """
+
+    train: Sequence[TokenSequence]
+    validation: Sequence[TokenSequence]
+    base_folder: Path
+    base_label: str
+    base_identity: str
+    character: str
+    data_hash: str
+    recipe: Recipe
+    run_dir: Path
+    memory_checked: bool = True
+
+    @property
+    def key(self) -> str:
+        """What another training in the same folder differs in."""
+        return fingerprint(self.recipe.settings, self.data_hash, self.base_identity, self.character)
+
+    def prepared(self) -> tuple[list[TokenSequence], list[TokenSequence], SequenceStatistics]:
+        """The sequences to learn and those held out, and the figures of the first. Raises DatasetError."""
+        learnt, statistics = prepare(self.train, self.recipe.max_tokens)
+        held_out, _ = prepare(self.validation, self.recipe.max_tokens, "validation")
+        return learnt, held_out, statistics
 
 
 def train(
@@ -53,48 +86,58 @@ def train(
     on_point: Callable[[LossPoint], None] | None = None,
     memory_checked: bool = True,
 ) -> Adapter:
-    """Train an adapter of the base in `base_folder` into `run_dir`, whose name is the run's id.
-
-    `base_label` (a hub id) is what the adapter names as its base; `base_identity` and `data_hash` decide, with the
-    recipe, whether what is in `run_dir` is this training. `on_point` sees each point of the curve as it is made. What
-    clearly can't fit into memory is refused before any weight is loaded, if `memory_checked`.
+    """Train an adapter; the arguments are those of a `Job`. `on_point` sees each point of the curve as it is made.
 
     Raises DatasetError (nothing to learn, no validation), TrainingError (another training in `run_dir`, a loss that is
     no number, a recipe this machine can't follow), ModelError (the base), ResourceError (disk, memory).
     """
-    key = fingerprint(recipe.settings, data_hash, base_identity, character)
-    ranks = Ranks.current()
-    finished = ranks.from_first(finished_run(run_dir, key) if ranks.first else None)
+    job = Job(
+        train=train,
+        validation=validation,
+        base_folder=base_folder,
+        base_label=base_label,
+        base_identity=base_identity,
+        character=character,
+        data_hash=data_hash,
+        recipe=recipe,
+        run_dir=run_dir,
+        memory_checked=memory_checked,
+    )
+    return train_job(job, progress, on_point)
+
+
+def train_job(
+    job: Job,
+    progress: Progress,
+    on_point: Callable[[LossPoint], None] | None = None,
+    load: Callable[[Path, Recipe, Device], TrainableModel] = TrainableModel.load,
+) -> Adapter:
+    """The same of a `Job`; `load` gives the model that is trained."""
+    recipe, ranks = job.recipe, Ranks.current()
+    finished = ranks.from_first(finished_run(job.run_dir, job.key) if ranks.first else None)
     if finished is not None:
         return finished
     if ranks.first:
-        (run_dir / RECORD).unlink(missing_ok=True)  # of a run whose weights are gone: not finished while it is made
+        (job.run_dir / RECORD).unlink(missing_ok=True)  # of a run whose weights are gone: not finished while it is made
     check_recipe(recipe)
-    learnt, statistics = prepare(train, recipe.max_tokens)
-    held_out, _ = prepare(validation, recipe.max_tokens, "validation")
+    learnt, held_out, statistics = job.prepared()
     device = device_for(recipe.dtype)
-    if memory_checked:
-        _check_memory(base_folder, base_label, recipe, device, progress)
-    with _memory_explained(recipe):
-        model = TrainableModel.load(base_folder, recipe, device)
-        training = _begin(model, recipe, learnt, held_out, run_dir, key)
+    if job.memory_checked:
+        _check_memory(job.base_folder, job.base_label, recipe, device, progress)
+    with memory_explained(recipe):
+        training = begin(load(job.base_folder, recipe, device), job, learnt, held_out)
         progress.say(
-            f"Training {len(model.flat):,} weights on {statistics.sequences} examples ({statistics.tokens:,} tokens, "
-            f"{statistics.supervised_share:.0%} learnt) for {recipe.epochs} epochs, {device.dtype} on {device.name}"
+            f"Training {len(training.model.flat):,} weights on {statistics.sequences} examples "
+            f"({statistics.tokens:,} tokens, {statistics.supervised_share:.0%} learnt) for {recipe.epochs} epochs, "
+            f"{device.dtype} on {device.name}"
         )
-        _run(training, run_dir, base_label, recipe.epochs * statistics.tokens, progress, on_point)
-    adapter = Adapter(
-        run=run_dir.name,
-        character=character,
-        base=base_label,
-        base_identity=base_identity,
-        data=data_hash,
-        **_results(training, device),
-    )
-    if ranks.first:
-        write_text(run_dir / RECORD, adapter.model_dump_json(indent=2))
-        (run_dir / checkpoint.FILE).unlink(missing_ok=True)
-    return adapter
+        with (
+            followed(training, job, progress, on_point) as tell,
+            progress.task("training", recipe.epochs * statistics.tokens, "tokens") as task,
+        ):
+            task.update(completed=training.state.tokens)
+            training.run(job.run_dir, job.base_label, task, tell)
+    return finish(training, job, device)
 
 
 def finished_run(run_dir: Path, key: str) -> Adapter | None:
@@ -143,7 +186,7 @@ def _check_memory(folder: Path, label: str, recipe: Recipe, device: Device, prog
 
 
 @contextmanager
-def _memory_explained(recipe: Recipe) -> Iterator[None]:
+def memory_explained(recipe: Recipe) -> Iterator[None]:
     """What the plan did not foresee: another program that took the memory, or an allocator that left holes."""
     try:
         yield
@@ -158,69 +201,68 @@ def _memory_explained(recipe: Recipe) -> Iterator[None]:
         ) from error
 
 
-def _begin(
-    model: TrainableModel,
-    recipe: Recipe,
-    train: Sequence[TokenSequence],
-    validation: Sequence[TokenSequence],
-    run_dir: Path,
-    key: str,
+def begin(
+    model: TrainableModel, job: Job, train: Sequence[TokenSequence], validation: Sequence[TokenSequence]
 ) -> Training:
-    """A fresh training, or the one whose checkpoint is in `run_dir`."""
+    """A fresh training, or the one whose checkpoint is in the run's folder."""
     ranks = Ranks.current()
-    found = ranks.from_first(checkpoint.load(run_dir, key) if ranks.first else None)
+    found = ranks.from_first(checkpoint.load(job.run_dir, job.key) if ranks.first else None)
     if found is None:
-        return Training(model, recipe, train, validation, TrainingState(key=key))
+        return Training(model, job.recipe, train, validation, TrainingState(key=job.key))
     state, tensors = found
-    training = Training(model, recipe, train, validation, state)
+    training = Training(model, job.recipe, train, validation, state)
     training.restore(tensors)
     return training
 
 
-def _run(
-    training: Training,
-    run_dir: Path,
-    base_label: str,
-    tokens: int,
-    progress: Progress,
-    on_point: Callable[[LossPoint], None] | None,
-) -> None:
-    state = training.state
-    first = Ranks.current().first
+@contextmanager
+def followed(
+    training: Training, job: Job, progress: Progress, on_point: Callable[[LossPoint], None] | None = None, who: str = ""
+) -> Iterator[Callable[[LossPoint], None]]:
+    """Where the points of a training's curve go: TensorBoard, the progress (with `who` before it), `on_point`."""
+    state, first = training.state, Ranks.current().first
     if first:
-        run_dir.mkdir(parents=True, exist_ok=True)
+        job.run_dir.mkdir(parents=True, exist_ok=True)
     if state.step:
-        progress.say(f"Going on from step {state.step} of {training.total_steps}")
-    events = tensorboard(run_dir, state.step) if first else nullcontext(_nowhere)
-    with events as write, progress.task("training", tokens, "tokens") as task:
+        progress.say(f"{who}Going on from step {state.step} of {training.total_steps}")
+    with tensorboard(job.run_dir, state.step) if first else nullcontext(_nowhere) as write:
 
         def tell(point: LossPoint) -> None:
             write(point)
             if point.validation_loss is not None:
-                progress.say(f"Step {point.step}: validation loss {point.validation_loss:.4f} nats per token")
+                progress.say(f"{who}Step {point.step}: validation loss {point.validation_loss:.4f} nats per token")
             if on_point is not None:
                 on_point(point)
 
-        task.update(completed=state.tokens)
-        training.run(run_dir, base_label, task, tell)
+        yield tell
 
 
 def _nowhere(point: LossPoint) -> None:
     """Where processes that write nothing put their points."""
 
 
-def _results(training: Training, device: Device) -> dict[str, Any]:
+def finish(training: Training, job: Job, device: Device) -> Adapter:
+    """The record of a training that has ended, written; its checkpoint is no longer needed."""
     state = training.state
-    return {
-        "recipe": training.recipe.settings,
-        "curve": state.curve,
-        "best_step": state.best_step,
-        "best_validation_loss": state.best_loss,
-        "stopped_early": state.step < training.total_steps,
-        "tokens": state.tokens,
-        "seconds": state.seconds,
-        "tokens_per_second": state.tokens / state.step_seconds,
-        "trainable_parameters": len(training.model.flat),
-        "device": device.name,
-        "dtype": device.dtype,
-    }
+    adapter = Adapter(
+        run=job.run_dir.name,
+        character=job.character,
+        base=job.base_label,
+        base_identity=job.base_identity,
+        data=job.data_hash,
+        recipe=training.recipe.settings,
+        curve=state.curve,
+        best_step=state.best_step,
+        best_validation_loss=state.best_loss,
+        stopped_early=state.step < training.total_steps,
+        tokens=state.tokens,
+        seconds=state.seconds,
+        tokens_per_second=state.tokens / state.step_seconds,
+        trainable_parameters=len(training.model.flat),
+        device=device.name,
+        dtype=device.dtype,
+    )
+    if Ranks.current().first:
+        write_text(job.run_dir / RECORD, adapter.model_dump_json(indent=2))
+        (job.run_dir / checkpoint.FILE).unlink(missing_ok=True)
+    return adapter
