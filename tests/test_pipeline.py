@@ -5,10 +5,11 @@ import re
 import pytest
 
 from roletune import pipeline
-from roletune.engine.store import read_records
-from roletune.errors import DatasetError, EndpointError, SourceError
+from roletune.engine.store import read_records, write_text
+from roletune.errors import DatasetError, EndpointError, ProjectError, SourceError
 from roletune.llm.scripted import ScriptedModel
 from roletune.records import Dialogue, Edit, Rejection, Scene
+from roletune.verbs.stage import Stage, make_stage
 
 from .character import TOPICS, Heard, make_character, scripted_writer, workbench, write_like_a_model
 
@@ -291,3 +292,38 @@ def test_no_file_that_was_made_tells_where_on_this_machine_it_was_made(folder):
     made = [path for path in (folder / "build").rglob("*.json*") if path.is_file()]
     assert len(made) > 8
     assert not [path.name for path in made if str(folder.parent) in path.read_text("utf-8")]
+
+
+def test_records_of_which_no_edits_are_made_are_used_as_changed_and_never_overwritten(folder):
+    make(folder, until="profile")
+    rewrite(folder, "profile", lambda lines: [{**lines[0], "style": "You whisper."}])
+    writer = scripted_writer()
+    make(folder, until="experiences", writer=writer)
+    assert any("You whisper." in request.messages[0]["content"] for request in writer.requests)
+    set_(folder, "The lamp", "The lantern", "dialogues/scenes.md")
+    with pytest.raises(ProjectError, match=r"profile\.jsonl was changed by hand.*Rename the file"):
+        make(folder)
+    (folder / "build" / "profile.jsonl").rename(folder / "build" / "mine.jsonl")
+    assert make(folder)[0] == "profile"
+
+
+def test_what_a_crash_left_half_made_is_no_edit_by_hand(folder):
+    told = ["one", "two", "three"]
+
+    async def half(bench):
+        write_text(bench.project.build / "notes.jsonl", told.pop(0))
+        if told == ["three"]:
+            raise SourceError("the disk is gone")
+        return "notes"
+
+    stage = Stage("notes", "", half, (), ("notes.jsonl",), lambda _: None)
+
+    async def session():
+        async with workbench(folder, None) as bench:
+            await make_stage(bench, stage)
+            with pytest.raises(SourceError):
+                await make_stage(bench, stage, forced=True)
+            return await make_stage(bench, stage)
+
+    assert asyncio.run(session())
+    assert (folder / "build" / "notes.jsonl").read_text() == "three"

@@ -33,7 +33,6 @@ from roletune.synthesis.scenes import SceneSettings
 from roletune.workbench import Workbench
 
 ROLES = ("writer", "judge", "interviewer")
-_ASKED = {"pairs": "base"}  # who is asked by a stage, where that is not the writer
 _LINE = 20  # words of a planned line
 FIRST_OTHER = "dataset"  # from here on nothing is written, but trained and measured
 
@@ -123,7 +122,8 @@ def _copy(project: Project, scratch: Path) -> _DryProject:
 
 def _counting(bench: Workbench, models: dict[str, ChatModel], stages: Sequence[str]) -> dict[str, CountingModel]:
     """A counting model for the writer, who else is asked, and every bound role; one for roles that share a model."""
-    asked = {"writer", *(_ASKED[stage] for stage in stages if stage in _ASKED)}
+    own = {"pairs"} | ({"ditto"} if bench.project.character.ditto.writer == "base" else set())
+    asked = {"writer", *({"base"} if own & set(stages) else ())}  # whom those stages ask
     counting: dict[str, CountingModel] = {}
     same: dict[str, CountingModel] = {}
     for role in (*ROLES, "base"):

@@ -18,7 +18,7 @@ def test_a_case_counted_by_hand():
         dialogue("c", "Ada: one two", "Mira: three four", split="validation", purpose="protective"),
     ]
     bow = Turn(speaker="Olaf", text="bows very low", kind="action")
-    dialogues[0] = dialogues[0].model_copy(update={"turns": (*dialogues[0].turns, bow)})
+    dialogues[0] = dialogues[0].model_copy(update={"turns": (*dialogues[0].turns, bow), "notes": {"thoughts_cut": "2"}})
     train = [
         ("written", Rendered([1] * 6, [True] * 2 + [False] * 4, [])),
         ("generated", Rendered([1] * 4, [True] * 3 + [False], [])),
@@ -37,7 +37,7 @@ def test_a_case_counted_by_hand():
         "words_per_turn": 13 / 8,
         "train_tokens": 10,
         "supervised_share": 0.5,
-        "rejected": {"scenes: near-duplicate": 2, "dataset: not rendered": 1},
+        "rejected": {"scenes: near-duplicate": 2, "thoughts of others, cut out": 2, "dataset: not rendered": 1},
         "mixture": {
             "authentic": {"dialogues": 0, "supervised_tokens": 0, "dialogue_share": 0, "token_share": 0},
             "written": {"dialogues": 1, "supervised_tokens": 2, "dialogue_share": 1, "token_share": 2 / 5},

@@ -5,7 +5,7 @@ import pytest
 from roletune.errors import ReplyError
 from roletune.llm.scripted import ScriptedModel
 from roletune.prompts import Prompt, load_prompt
-from roletune.records import RoleCard
+from roletune.records import Provenance, RoleCard
 from roletune.synthesis.ditto import (
     AnswerCall,
     DittoSettings,
@@ -31,7 +31,9 @@ ADA = RoleCard(
     article="She wrote notes on an engine that was never built.",
     source="wikidata:Q7259",
 )
-QUERY = Query(Pair(ADA, OWN, 0), "Which engine did you write about?", "He has none.", "call-0")
+ASKED = Provenance(source="ditto:wikidata:Q7259", request="call-0")
+QUERY = Query(Pair(ADA, OWN, 0), "Which engine did you write about?", "He has none.", ASKED)
+PROMPT = load_prompt("ditto")
 TEXT = "Question: Which engine did you write about?\nWhy: He has none.\n\nQuestion: Who was your father?\nWhy: A poet."
 
 
@@ -74,6 +76,8 @@ def test_queries_are_asked_for_with_both_cards_in_view(language):
     assert ADA.article in request.messages[-1]["content"]
     assert PASSAGE.text in request.messages[-1]["content"]
     assert request.sample == 2
+    made = queries[0].provenance
+    assert (made.request, made.prompt, made.source) == (request.key("scripted"), prompt.hash, "ditto:wikidata:Q7259")
 
 
 def test_what_one_role_can_answer_is_contrastive_for_the_other():
@@ -98,7 +102,7 @@ def test_the_writer_sees_the_whole_card_and_the_row_only_name_and_description(la
     assert not any(word in made.system for word in ("engine", "1815"))
     assert (made.me, made.purpose, made.category) == ("Ada", "instruction", "in scope")
     assert [turn.text for turn in made.turns] == [QUERY.question, "Mr Babbage's."]
-    assert (made.notes["query"], made.provenance.request) == ("call-0", request.key("scripted"))
+    assert (made.scene.provenance.request, made.provenance.request) == ("call-0", request.key("scripted"))
     assert (made.notes["role"], made.notes["other"], made.notes["why"]) == ("wikidata:Q7259", "profile", "He has none.")
 
 
@@ -120,10 +124,10 @@ def test_an_empty_answer_is_refused(text):
 
 
 def test_questions_are_taken_once_and_not_more_than_asked_for():
-    assert len(parse_queries(reply(f"{TEXT}\n\n{TEXT}"), QUERY.pair, 9)) == 2
-    assert len(parse_queries(reply(TEXT), QUERY.pair, 1)) == 1
+    assert len(parse_queries(reply(f"{TEXT}\n\n{TEXT}"), QUERY.pair, PROMPT, "quill", 9)) == 2
+    assert len(parse_queries(reply(TEXT), QUERY.pair, PROMPT, "quill", 1)) == 1
     with pytest.raises(ReplyError, match="no question"):
-        parse_queries(reply("I can't."), QUERY.pair, 3)
+        parse_queries(reply("I can't."), QUERY.pair, PROMPT, "quill", 3)
 
 
 def test_a_long_card_is_cut_at_its_end():

@@ -66,13 +66,14 @@ def test_a_thought_of_somebody_else_is_what_is_cut_off_and_not_the_line_before()
     assert spoken(parsed(FORMS["plain"] + "\nTony (thinking): He is getting", "length")) == SPOKEN
 
 
-def test_others_keep_their_thoughts_to_themselves():
+def test_others_keep_their_thoughts_to_themselves_and_what_is_cut_is_counted():
     made = parsed("Tony: Up?\nTony (thinking): Poor thing.\nJARVIS (thinking): Again.\nJARVIS: Always, sir.")
     assert [(turn.speaker, turn.kind) for turn in made.turns] == [
         ("Tony", "speech"),
         ("JARVIS", "thought"),
         ("JARVIS", "speech"),
     ]
+    assert made.notes == {"thoughts_cut": "1"}
 
 
 def test_whatever_a_writer_makes_is_generated_train_and_knows_where_it_comes_from():

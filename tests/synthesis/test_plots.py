@@ -41,7 +41,7 @@ def test_a_dialogue_begins_with_its_question_once(told, language):
     ]
     assert (made.scene.location, made.scene.background) == ("the workshop", "The lamp is broken.")
     assert (made.purpose, made.split, made.origin) == ("lived", "train", "generated")
-    assert (made.notes["plot"], made.provenance.request) == tuple(keys)
+    assert (made.scene.provenance.request, made.provenance.request) == tuple(keys)
     assert (made.provenance.passage, made.provenance.model) == ("p1", "quill")
 
 

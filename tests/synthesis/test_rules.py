@@ -57,7 +57,7 @@ def test_a_row_has_the_rules_in_its_system_message_and_a_reply_that_keeps_them(l
         ("other", False),
     ]
     keys = [request.key("scripted") for request in requests]
-    assert [made.notes["rules_request"], made.provenance.request] == keys
+    assert [made.scene.provenance.request, made.provenance.request] == keys
     assert made.provenance.source == "scenes.md#late"
 
 

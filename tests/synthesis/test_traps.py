@@ -37,6 +37,10 @@ def ask(*lines, language="en", **settings):
     return trap, writer.requests
 
 
+def tampering(text):
+    return parse_tampering(reply(text), PASSAGE, load_prompt("traps"), "quill")
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_false_fact_gives_a_row_its_clean_twin_and_a_pair(language):
     trap, requests = ask(FACT, CORRECTED, ACCEPTED, CLEAN, language=language)
@@ -56,11 +60,12 @@ def test_a_false_fact_gives_a_row_its_clean_twin_and_a_pair(language):
         "old": "Malibu",
         "new": "Boston",
         "span": "25-31",
-        "tampering": keys[0],
         "outcome": "corrects",
     }
     assert TEXT[25:31] == "Malibu"
     assert [row.provenance.request, trap.pair.rejected_by.request, twin.provenance.request] == keys[1:]
+    assert [one.scene.provenance.request for one in (row, twin)] == [keys[0]] * 2
+    assert row.scene.provenance.prompt == load_prompt("traps", language).hash
     assert (row.provenance.passage, row.provenance.model) == ("p1", "quill")
 
 
@@ -87,7 +92,7 @@ def test_the_two_answers_are_asked_for_in_the_same_words_but_for_the_fact():
 )
 def test_what_changes_no_single_attribute_is_refused_with_the_reason(text, reason):
     with pytest.raises(ReplyError, match=reason) as caught:
-        parse_tampering(reply(text), PASSAGE)
+        tampering(text)
     assert caught.value.raw == text
 
 
@@ -102,7 +107,7 @@ def test_what_changes_no_single_attribute_is_refused_with_the_reason(text, reaso
     ],
 )
 def test_what_became_of_the_false_fact_is_told_by_the_words(text, outcome):
-    assert outcome_of(text, parse_tampering(reply(FACT), PASSAGE)) == outcome
+    assert outcome_of(text, tampering(FACT)) == outcome
 
 
 @pytest.mark.parametrize(

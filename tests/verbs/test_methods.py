@@ -7,9 +7,13 @@ from tests.character import Heard, make_character, scripted_writer, workbench, w
 
 from roletune import pipeline
 from roletune.engine.store import read_records
-from roletune.errors import ProjectError
+from roletune.errors import EndpointError, ProjectError
+from roletune.estimate import estimate
+from roletune.llm.scripted import ScriptedModel
+from roletune.project import Project
 from roletune.records import Dialogue, Example, PreferencePair, Rejection
 from roletune.synthesis.methods import Method
+from roletune.verbs.trace import trace_row
 
 
 def asked_for_instructions(request):
@@ -119,6 +123,46 @@ def test_every_method_makes_rows_that_the_dataset_takes_in(tmp_path):
     assert evas.messages[-1].loss
     assert sum("At most nine words." in row.messages[0].content for row in rows.values()) == 2
     assert make(folder, "dataset", told_everything) == []
+
+
+def calls_of(folder, name, script, **models):
+    """The prompts that made the first row of this method, as `trace` tells them, and its passage."""
+
+    async def session():
+        async with workbench(folder, scripted_writer(script), **models) as bench:
+            await pipeline.make(bench, name)
+            return trace_row(bench, read_records(bench.project.records(name), Dialogue)[0].id)
+
+    found = asyncio.run(session())
+    assert found.missing == []
+    return sorted(one.template for one in found.calls), found.passage
+
+
+def test_a_row_of_every_method_is_traced_to_all_calls_that_made_it(tmp_path):
+    one = {"count": 1, "retries": 0}
+    settings = {"plots": one, "rules": one, "ditto": one, "traps": {"count": 2, "retries": 0}}
+    folder = make_character(tmp_path / "mira", **settings)
+    (folder / "roles").mkdir()
+    (folder / "roles" / "eva.json").write_text('{"name": "Eva", "description": "You dive for pearls."}', "utf-8")
+    prompts, passage = calls_of(folder, "plots", told_everything)
+    assert (prompts, bool(passage)) == (["plots.md", "plots_dialogue.md"], True)
+    assert calls_of(folder, "rules", told_everything)[0] == ["rules.md", "rules_answer.md"]
+    assert calls_of(folder, "ditto", told_everything)[0] == ["ditto.md", "ditto_answer.md"]
+    prompts, passage = calls_of(folder, "traps", told_false_facts)
+    assert (prompts, bool(passage)) == (["traps.md", "traps_answer.md"], True)
+    prompts, passage = calls_of(folder, "instructions", asked_for_instructions)
+    assert (prompts, bool(passage)) == (["instructions.md"], True)
+
+
+def test_ditto_can_be_written_by_the_base_model_though_a_writer_is_bound(tmp_path):
+    folder = make_character(tmp_path / "mira", ditto={"count": 1, "writer": "base"})
+    (folder / "roles").mkdir()
+    (folder / "roles" / "eva.json").write_text('{"name": "Eva", "description": "You dive for pearls."}', "utf-8")
+    base = ScriptedModel(told_everything, name="base", identity="base")
+    nobody = lambda _: EndpointError("nobody should ask")  # noqa: E731
+    assert calls_of(folder, "ditto", nobody, base=base)[0] == ["ditto.md", "ditto_answer.md"]
+    counted = asyncio.run(estimate(Project.open(folder), "ditto", {"base": ScriptedModel([], identity="other")}))
+    assert [(row.stage, row.calls) for row in counted] == [("ditto", 4)]
 
 
 def test_where_nothing_is_kept_the_reasons_are_told(tmp_path):

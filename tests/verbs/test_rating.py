@@ -13,6 +13,8 @@ from roletune.estimate import estimate
 from roletune.llm.scripted import ScriptedModel
 from roletune.project import Project
 from roletune.records import Dialogue, DialogueRating, Example, Rejection
+from roletune.verbs.rating import without_rejected
+from roletune.verbs.review import Review
 from roletune.verbs.trace import trace_row
 
 SMALL = {"scenes": {"count": 0}, "protective": {"count": 4, "twins": False}, "methods": ["rating"]}
@@ -79,3 +81,43 @@ def test_a_dry_run_counts_one_rating_for_each_dialogue_that_would_be_written(tmp
     models = {"judge": judge(), "writer": scripted_writer()}
     rows = asyncio.run(estimate(Project.open(folder), "dataset", models))
     assert {(row.stage, row.model): row.calls for row in rows} == {("protective", "quill"): 4, ("rating", "referee"): 4}
+
+
+def test_what_stands_before_a_row_in_training_is_shown_to_the_judge_and_not_rated(tmp_path):
+    methods = {"methods": ["augmentation", "rating"], "augmentation": {"count": 1, "origins": ["written"]}}
+    folder = make_character(tmp_path / "mira", **methods)
+    referee = judge(4)
+
+    async def session():
+        added = scripted_writer(lambda _: "Olaf: Shall I go?\nMira: You shall stay.\nOlaf: Good.\nMira: It is not.")
+        async with workbench(folder, added, judge=referee) as bench:
+            await pipeline.make(bench, "augmentation")
+            await pipeline.make(bench, "rating")
+
+    asyncio.run(session())
+    (row,) = stored(folder, "augmentation")
+    before, _, rated = referee.requests[0].messages[-1]["content"].partition("The dialogue, which goes on from there")
+    assert row.shown[-1].text in before
+    assert "You shall stay." in rated
+    assert "You shall stay." not in before
+
+
+def test_a_rating_is_reviewed_with_its_dialogue_and_one_that_is_rejected_does_not_count(tmp_path):
+    folder = make_character(tmp_path / "mira", **SMALL)
+    make(folder, "protective")
+    make(folder, "rating", judge(1, 5, 5, 5))
+    (low,) = (one for one in stored(folder, "rating", DialogueRating) if one.tier == "reject")
+    (dialogue,) = (one for one in stored(folder, "protective") if one.id == low.dialogue)
+
+    async def session():
+        async with workbench(folder, judge=judge()) as bench:
+            assert without_rejected(bench, [dialogue])[0] == []
+            review = Review(bench, "rating")
+            told = review.readable(review.find(low.id))
+            review.reject(review.find(low.id))
+            await pipeline.make(bench, "rating")
+            assert without_rejected(bench, [dialogue]) == ([dialogue], [])
+            return told
+
+    told = asyncio.run(session())
+    assert all(part in told for part in ("1 of 5, reject", "Fine.", dialogue.turns[0].text))

@@ -18,7 +18,7 @@ from roletune.engine.lock import project_lock
 from roletune.engine.manifest import Manifest
 from roletune.engine.store import write_text
 from roletune.errors import ProjectError
-from roletune.pipeline import STAGES
+from roletune.pipeline import METHODS, STAGES
 from roletune.project import Project
 from roletune.prompts import built_in
 from roletune.verbs.profile import read_materials, read_profile, read_sources
@@ -100,7 +100,8 @@ def clean(
 ) -> None:
     """Delete build/, which can be made again; the journal (replies, edits, chats) stays."""
     project = Project.open(character)
-    edited = [path.name for stage in STAGES for path in Manifest(project.build / "manifest.json").edited(stage)]
+    manifest = Manifest(project.build / "manifest.json")
+    edited = [path.name for stage in (*STAGES, *METHODS) for path in manifest.edited(stage)]
     if edited and not yes:
         typer.echo(
             f"Changed by hand and not in the journal yet: {', '.join(edited)}. `roletune run` keeps the changes."

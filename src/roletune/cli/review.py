@@ -19,7 +19,7 @@ from roletune.engine.progress import SilentProgress
 from roletune.errors import DatasetError
 from roletune.llm.ledger import Ledger
 from roletune.project import Project
-from roletune.verbs.review import REVIEWED, Review, decide, identity, readable
+from roletune.verbs.review import REVIEWED, Review, decide, identity
 from roletune.workbench import Workbench
 
 KEYS = "[a]ccept  [r]eject  [e]dit  [s]kip  [b]ack  [q]uit"
@@ -110,4 +110,4 @@ def _show(rows: Review, row: BaseModel, console: Console, place: str) -> None:
         console.print(Text(f"not kept: {reason}", "yellow"))
     if earlier := rows.decided.get(identity(row)):
         console.print(Text(f"decided: {earlier.action}", "yellow"))
-    console.print(Text(readable(row)))
+    console.print(Text(rows.readable(row)))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from roletune.dataset.mixture import shares_of
 from roletune.engine.duplicates import count_words
-from roletune.records import DataStatistics, Dialogue, MethodYield, Origin, Profile, Rejection
+from roletune.records import THOUGHTS_CUT, DataStatistics, Dialogue, MethodYield, Origin, Profile, Rejection
 from roletune.rendering.template import Rendered
 
 
@@ -40,10 +40,17 @@ def describe(
         words_per_turn=words / max(1, len(turns)),
         train_tokens=tokens,
         supervised_share=supervised.total() / max(1, tokens),
-        rejected=dict(Counter(f"{rejection.stage}: {rejection.reason}" for rejection in rejections).most_common()),
+        rejected=dict(_not_kept(dialogues, rejections).most_common()),
         mixture=shares_of(Counter(one.origin for one in dialogues if one.split == "train"), supervised),
         yields=dict(yields or {}),
     )
+
+
+def _not_kept(dialogues: Sequence[Dialogue], rejections: Sequence[Rejection]) -> Counter[str]:
+    """Records that were rejected, by stage and reason, and thoughts that were cut out of those that were kept."""
+    found = Counter(f"{rejection.stage}: {rejection.reason}" for rejection in rejections)
+    cut = sum(int(dialogue.notes.get(THOUGHTS_CUT, 0)) for dialogue in dialogues)
+    return found + Counter({"thoughts of others, cut out": cut})
 
 
 def _partners(dialogue: Dialogue, profile: Profile) -> set[str]:

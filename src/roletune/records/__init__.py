@@ -81,6 +81,7 @@ from roletune.records.known import (
     Speakers,
 )
 from roletune.records.lived import (
+    THOUGHTS_CUT,
     Dialogue,
     Edit,
     Provenance,
@@ -162,6 +163,7 @@ from roletune.records.voted import Thumb, Vote
 __all__ = [
     "CONTESTANTS",
     "SCHEMA_VERSION",
+    "THOUGHTS_CUT",
     "Ablations",
     "Adapter",
     "Agreement",

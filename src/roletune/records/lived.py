@@ -8,6 +8,8 @@ from pydantic import Field
 
 from roletune.records.base import Origin, Purpose, Record, SceneKind, Split, TurnKind
 
+THOUGHTS_CUT = "thoughts_cut"  # note of a dialogue: how many thoughts of others were cut out of it
+
 
 class Provenance(Record):
     """Where a record comes from. `source` decides its split: everything with one source is in one split."""

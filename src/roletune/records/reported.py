@@ -66,7 +66,9 @@ class DataStatistics(Record):
     words_per_turn: float
     train_tokens: int
     supervised_share: float
-    rejected: dict[str, int] = Field(description="reason -> number of records that were not kept")
+    rejected: dict[str, int] = Field(
+        description="reason -> number of records that were not kept, and of thoughts cut out of those that were"
+    )
     mixture: dict[str, OriginShare] = Field(default={}, description="origin -> its share of the train split")
     yields: dict[str, MethodYield] = Field(default={}, description="stage or method -> what it kept and did not")
 

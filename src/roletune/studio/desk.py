@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from roletune.engine.lock import project_lock
 from roletune.errors import DatasetError
 from roletune.studio.troupe import Player
-from roletune.verbs.review import REVIEWED, Review, identity, readable
+from roletune.verbs.review import REVIEWED, Review, identity
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Desk:
     @property
     def text(self) -> str:
         """The row in view as a person reads it."""
-        return readable(self.row) if self.row else ""
+        return self.review.readable(self.row) if self.row else ""
 
     @property
     def json(self) -> str:

@@ -121,7 +121,7 @@ def parse_extension(
             "scene": dialogue.scene,
             "turns": turns,
             "extends": dialogue.id,
-            "notes": {"method": _METHOD, "where": settings.where},
+            "notes": {**part.notes, "method": _METHOD, "where": settings.where},
         }
     )
 

@@ -36,6 +36,9 @@ class DittoSettings(WritingSettings):
     """The `ditto:` block of character.yaml."""
 
     cards: str = Field(default="roles", description="file or folder with the other roles")
+    writer: Literal["writer", "base"] = Field(
+        default="writer", description="who writes: the bound writer, or the character's own base model as in Ditto"
+    )
     count: int = Field(default=20, ge=0, description="pairs of roles, each asked about in both directions")
     queries: int = Field(default=3, ge=1, description="queries asked for in each direction")
     everybody: bool = Field(default=False, description="also make rows of the other roles, as Ditto does")
@@ -62,7 +65,7 @@ class Query(NamedTuple):
     pair: Pair
     question: str
     why: str
-    request: str
+    provenance: Provenance
 
 
 class AnswerCall(NamedTuple):
@@ -112,14 +115,17 @@ async def write_queries(
         "names": (pair.knows.name, pair.stranger.name),
     }
     request = _request(prompt, settings, pair.sample, count=settings.queries, **cards)
-    return await ask_until_read(writer, request, lambda reply: parse_queries(reply, pair, settings.queries), again)
+    return await ask_until_read(
+        writer, request, lambda reply: parse_queries(reply, pair, prompt, writer.name, settings.queries), again
+    )
 
 
-def parse_queries(reply: ChatReply, pair: Pair, count: int) -> list[Query]:
+def parse_queries(reply: ChatReply, pair: Pair, prompt: Prompt, model: str, count: int) -> list[Query]:
     """The questions of a reply, at most `count`, none twice."""
+    made = Provenance(source=f"ditto:{pair.knows.source}", prompt=prompt.hash, model=model, request=reply.key)
     blocks = [block for block in read_blocks(reply, LABELS) if re.search(r"\w", block.get("question", ""))]
     texts = {block["question"].casefold(): block for block in reversed(blocks)}
-    queries = [Query(pair, one["question"], one.get("why", ""), reply.key) for one in reversed(texts.values())]
+    queries = [Query(pair, one["question"], one.get("why", ""), made) for one in reversed(texts.values())]
     if not queries:
         raise ReplyError("no question in the reply", reply.text)
     return queries[:count]
@@ -207,10 +213,10 @@ def _row(
     return Dialogue(
         id=fingerprint(answer.key, call.role.name, call.query.question),
         scene=Scene(
-            id=fingerprint(call.query.request, call.role.name, call.query.question),
+            id=fingerprint(call.query.provenance.request, call.role.name, call.query.question),
             title=call.query.question,
             present=(partner, call.role.name),
-            provenance=provenance,
+            provenance=call.query.provenance,
         ),
         turns=(Turn(speaker=partner, text=call.query.question), Turn(speaker=call.role.name, text=answer.text.strip())),
         system=system,
@@ -223,7 +229,6 @@ def _row(
             "role": call.role.source,
             "other": other.source,
             "why": call.query.why,
-            "query": call.query.request,
         },
         split="train",
         provenance=provenance,

@@ -14,7 +14,17 @@ from roletune.errors import ReplyError
 from roletune.llm.model import ChatModel
 from roletune.llm.request import ChatReply
 from roletune.prompts import Prompt, Shot
-from roletune.records import Dialogue, Passage, Profile, Provenance, Purpose, Scene, Turn, fingerprint
+from roletune.records import (
+    THOUGHTS_CUT,
+    Dialogue,
+    Passage,
+    Profile,
+    Provenance,
+    Purpose,
+    Scene,
+    Turn,
+    fingerprint,
+)
 from roletune.rendering.script import parse_script, render_turn
 from roletune.rendering.viewpoint import partners_of
 from roletune.synthesis.asking import Again, ask_until_read
@@ -102,6 +112,8 @@ def parse_experience(
 ) -> Dialogue:
     """The first scene of a reply as a dialogue; a reply cut off at its length loses its unfinished last turn.
 
+    Thoughts of others, which the character can't know, are cut out and counted in `notes`.
+
     Whatever a writer makes is train: its prompts hold train material only, and held-out data is authentic or written.
     """
     scenes = parse_script(reply.text).scenes
@@ -111,6 +123,7 @@ def parse_experience(
     unfinished = reply.finish_reason == "length" and played is scenes[-1]
     whole = [turn for turn in (played.turns[:-1] if unfinished else played.turns) if turn.text]
     turns = [_own_name(turn, profile) for turn in whole if turn.kind != "thought" or profile.is_me(turn.speaker)]
+    cut = len(whole) - len(turns)
     if not any(profile.is_me(turn.speaker) and turn.kind == "speech" for turn in turns):
         raise ReplyError("no line of the character in the reply", reply.text)
     speakers = tuple(dict.fromkeys(turn.speaker for turn in turns if turn.speaker))
@@ -121,6 +134,7 @@ def parse_experience(
         origin="generated",
         purpose=purpose,
         category=category,
+        notes={THOUGHTS_CUT: str(cut)} if cut else {},
         split="train",
         provenance=provenance,
     )

@@ -105,5 +105,4 @@ def parse_answer(reply: ChatReply, plot: Plot, profile: Profile, prompt: Prompt,
         opened = opened.model_copy(update={"turns": (first, *rest)})
     if not any(profile.is_me(turn.speaker) and turn.kind == "speech" for turn in opened.turns):
         raise ReplyError("no line of the character in the reply", reply.text)
-    notes = {"method": "plot, question, dialogue", "plot": plot.scene.provenance.request or ""}
-    return opened.model_copy(update={"notes": notes})
+    return opened.model_copy(update={"notes": {**opened.notes, "method": "plot, question, dialogue"}})

@@ -23,6 +23,7 @@ from roletune.llm.request import ChatReply, ChatRequest
 from roletune.prompts import Prompt
 from roletune.records import Dialogue, Profile, Provenance, Scene, Turn, fingerprint
 from roletune.synthesis.asking import Again, ask_until_read
+from roletune.synthesis.experiences import provenance_of
 from roletune.synthesis.labelled import read_blocks
 from roletune.synthesis.quality import AnswerQuality
 from roletune.synthesis.settings import WritingSettings
@@ -131,7 +132,8 @@ async def write_ruled(
     answer = await ask_until_read(
         writer, request(answer_prompt, system=system), lambda reply: read_ruled(reply, given.rules), again
     )
-    return _row(told, given, system, answer, profile, answer_prompt, writer.name)
+    asked = Provenance(source=told.source, prompt=rules_prompt.hash, model=writer.name, request=given.request)
+    return _row(told, given, system, profile, asked, provenance_of(asked, answer_prompt, writer, answer), answer.text)
 
 
 def parse_rules(reply: ChatReply, checker: Checker, count: int) -> Assignment:
@@ -163,22 +165,22 @@ def read_ruled(reply: ChatReply, rules: Sequence[GivenRule]) -> ChatReply:
 
 
 def _row(
-    told: Told, given: Assignment, system: str, answer: ChatReply, profile: Profile, prompt: Prompt, model: str
+    told: Told, given: Assignment, system: str, profile: Profile, asked: Provenance, answered: Provenance, answer: str
 ) -> Dialogue:
-    provenance = Provenance(source=told.source, prompt=prompt.hash, model=model, request=answer.key)
+    """The row; its scene comes from the call that gave the rules, its turns from the one that gave the answer."""
     rules = [
         {"rule": rule.text, "type": rule.type, "value": rule.value, "checked": bool(rule.broken)}
         for rule in given.rules
     ]
     return Dialogue(
-        id=fingerprint(answer.key, system),
+        id=fingerprint(answered.request, system),
         scene=Scene(
             id=fingerprint(given.request, system),
             title=told.text,
             present=(told.speaker, profile.name),
-            provenance=provenance,
+            provenance=asked,
         ),
-        turns=(Turn(speaker=told.speaker, text=told.text), Turn(speaker=profile.name, text=answer.text.strip())),
+        turns=(Turn(speaker=told.speaker, text=told.text), Turn(speaker=profile.name, text=answer.strip())),
         system=system,
         origin="generated",
         purpose="instruction",
@@ -187,8 +189,7 @@ def _row(
             "method": "RoleNRules",
             "role": given.role,
             "rules": json.dumps(rules, ensure_ascii=False),
-            "rules_request": given.request,
         },
         split="train",
-        provenance=provenance,
+        provenance=answered,
     )

@@ -24,6 +24,7 @@ from roletune.rendering.markup import harmless
 from roletune.rendering.persona import Persona
 from roletune.rendering.viewpoint import compile_example, exchanges
 from roletune.synthesis.asking import Again, ask_until_read
+from roletune.synthesis.experiences import provenance_of
 from roletune.synthesis.labelled import read_blocks
 from roletune.synthesis.quality import AnswerQuality
 from roletune.synthesis.settings import PassageCall, WritingSettings
@@ -60,7 +61,7 @@ class Tampering(NamedTuple):
     new: str
     question: str
     twin: str
-    request: str
+    provenance: Provenance
 
 
 class Trap(NamedTuple):
@@ -91,15 +92,17 @@ async def write_trap(
         asked = request(answer_prompt, known=known, question=question)
         return await ask_until_read(writer, asked, lambda reply: read_answer(reply, fact, wanted), again)
 
-    first = request(prompt, passage=call.passage)
-    fact = await ask_until_read(writer, first, lambda reply: parse_tampering(reply, call.passage), again)
+    def read(reply: ChatReply) -> Tampering:
+        return parse_tampering(reply, call.passage, prompt, writer.name)
+
+    fact = await ask_until_read(writer, request(prompt, passage=call.passage), read, again)
     factual = await answer(call.passage.text, fact.question, ("corrects", "denies"))
     counterfactual = await answer(fact.text, fact.question, ("accepts", "evades"))
     clean = await answer(call.passage.text, fact.twin, ("corrects", "evades"))  # with the true fact, or no word of it
-    return _trap(call, fact, (factual, counterfactual, clean), answer_prompt, writer.name, persona, settings.partner)
+    return _trap(fact, (factual, counterfactual, clean), answer_prompt, writer, persona, settings.partner)
 
 
-def parse_tampering(reply: ChatReply, passage: Passage) -> Tampering:
+def parse_tampering(reply: ChatReply, passage: Passage, prompt: Prompt, model: str) -> Tampering:
     """The false fact of a reply. Raises ReplyError unless it changes one attribute that is in the passage."""
     block = next(iter(read_blocks(reply, LABELS)), {})
     told = {name: block.get(name, "").strip("\"'“”‘’「」") for name in LABELS}
@@ -118,7 +121,9 @@ def parse_tampering(reply: ChatReply, passage: Passage) -> Tampering:
         new=new,
         question=told["question"],
         twin=told["question"][: asked[0]] + old + told["question"][asked[1] :],
-        request=reply.key,
+        provenance=Provenance(
+            source=f"passage:{passage.id}", passage=passage.id, prompt=prompt.hash, model=model, request=reply.key
+        ),
     )
 
 
@@ -167,11 +172,10 @@ def read_answer(reply: ChatReply, fact: Tampering, wanted: tuple[Outcome, ...]) 
 
 
 def _trap(
-    call: PassageCall,
     fact: Tampering,
     answers: tuple[ChatReply, ChatReply, ChatReply],
     prompt: Prompt,
-    model: str,
+    writer: ChatModel,
     persona: Persona,
     partner: str,
 ) -> Trap:
@@ -182,19 +186,15 @@ def _trap(
         "old": fact.old,
         "new": fact.new,
         "span": f"{fact.start}-{fact.end}",
-        "tampering": fact.request,
     }
 
     def row(question: str, reply: ChatReply, category: str, twin: str = "") -> Dialogue:
-        source = f"passage:{call.passage.id}"
-        provenance = Provenance(
-            source=source, passage=call.passage.id, prompt=prompt.hash, model=model, request=reply.key
-        )
+        provenance = provenance_of(fact.provenance, prompt, writer, reply)
         scene = Scene(
             id=fingerprint(reply.key, question),
             title=question,
             present=(partner, profile.name),
-            provenance=provenance,
+            provenance=fact.provenance,
         )
         turns = (Turn(speaker=partner, text=question), Turn(speaker=profile.name, text=reply.text.strip()))
         return Dialogue(

@@ -4,30 +4,35 @@ from __future__ import annotations
 
 from roletune.engine.store import file_hash
 from roletune.errors import ProjectError
+from roletune.llm.model import ChatModel
 from roletune.records import Dialogue, RoleCard
 from roletune.sources.role_cards import QUERY, read_role_cards
 from roletune.synthesis.ditto import card_of, plan_answers, plan_pairs, write_answer, write_queries
 from roletune.verbs.stage import Stage
-from roletune.verbs.writing import again, ask_each, part_good, writing_settings
+from roletune.verbs.writing import again, ask_each, part_good
 from roletune.workbench import Workbench
+
+NAME = "ditto"
+_NAMES = ("ditto_answer", "ditto_system")
 
 
 async def make_ditto(bench: Workbench) -> str:
     """Ask for queries pair by pair, then for the answers; rows say whether the role could know."""
     settings, profile = bench.project.character.ditto, bench.profile
-    own, writer = card_of(profile), bench.ask("writer", "ditto")
-    prompt, answer_prompt, system_prompt = (bench.prompt(name) for name in ("ditto", "ditto_answer", "ditto_system"))
+    own, writer = card_of(profile), _writer(bench)
+    prompt, answer_prompt, system_prompt = (bench.prompt(name) for name in (NAME, *_NAMES))
     tries = again(bench, settings.retries)
     made, failed = await ask_each(
         bench,
-        "ditto",
+        NAME,
         plan_pairs(own, _cards(bench), settings),
         lambda pair: write_queries(pair, writer, prompt=prompt, settings=settings, again=tries),
+        role=settings.writer,
     )
     calls = plan_answers([query for queries in made for query in queries], own, settings)
     rows, unanswered = await ask_each(
         bench,
-        "ditto",
+        NAME,
         calls,
         lambda call: write_answer(
             call,
@@ -38,11 +43,17 @@ async def make_ditto(bench: Workbench) -> str:
             settings=settings,
             again=tries,
         ),
+        role=settings.writer,
     )
-    good, bad = part_good("ditto", rows, profile, settings.quality)
-    kept = bench.keep("ditto", good, [*failed, *unanswered, *bad], Dialogue)
+    good, bad = part_good(NAME, rows, profile, settings.quality)
+    kept = bench.keep(NAME, good, [*failed, *unanswered, *bad], Dialogue)
     known = sum(row.category == "in scope" for row in kept)
     return f"{len(kept)} rows kept: {known} that the role can answer, {len(kept) - known} that it can't"
+
+
+def _writer(bench: Workbench) -> ChatModel:
+    """Who writes; with `writer: base` the model that is then trained (self-alignment), whoever is bound."""
+    return bench.plain(NAME) if bench.project.character.ditto.writer == "base" else bench.ask("writer", NAME)
 
 
 def _cards(bench: Workbench) -> list[RoleCard]:
@@ -62,7 +73,7 @@ def _hashes(bench: Workbench) -> list[str]:
 
 
 STAGE = Stage(
-    "ditto",
+    NAME,
     "pair the character with other roles: what the one can answer and the other can't (Ditto)",
     make_ditto,
     reads=("profile.jsonl",),
@@ -70,7 +81,7 @@ STAGE = Stage(
     settings=lambda bench: (
         bench.project.character.ditto,
         _hashes(bench),
-        [bench.prompt(name).hash for name in ("ditto_answer", "ditto_system")],
-        writing_settings(bench, "ditto"),
+        [bench.prompt(name).hash for name in (NAME, *_NAMES, "again")],
+        _writer(bench).identity,
     ),
 )

@@ -2,6 +2,8 @@
 
 Guarantees: a decision is on the disk when `decide` returns, so a review goes on where it was left; a later decision
 about the same row replaces an earlier one; a row is changed only into another valid row with the same id.
+
+A judge's rating is shown with the dialogue that it is about; rejecting it means that it does not count.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from pydantic import BaseModel, ValidationError
 
 from roletune.engine.store import append_record, file_hash, read_records
 from roletune.errors import DatasetError, ProjectError
-from roletune.records import Dialogue, Edit, Example, PreferencePair, Rejection, Scene
-from roletune.rendering.script import render_script
+from roletune.records import Dialogue, DialogueRating, Edit, Example, PreferencePair, Rejection, Scene
+from roletune.rendering.script import render_script, render_turn
 from roletune.workbench import Workbench
 
 REVIEWED: dict[str, type[BaseModel]] = {
@@ -29,6 +31,7 @@ REVIEWED: dict[str, type[BaseModel]] = {
     "ditto": Dialogue,
     "augmentation": Dialogue,
     "pairs": PreferencePair,
+    "rating": DialogueRating,
     "dataset/train": Example,
     "dataset/validation": Example,
     "dataset/test": Example,
@@ -57,6 +60,7 @@ class Review:
         self.reasons: dict[str, str] = {}
         self.rows: list[BaseModel] = self._usable(path, rejected)
         self.decided = {edit.id: edit for edit in bench.edits() if edit.stage == stage}
+        self._rated = _rated(bench, self.rows)
 
     def _usable(self, path: Path, rejected: bool) -> list[BaseModel]:
         if not rejected:
@@ -70,6 +74,11 @@ class Review:
             self.reasons[identity(row)] = rejection.reason
             rows.append(row)
         return rows
+
+    def readable(self, row: BaseModel) -> str:
+        """A row as a person wants to read it; a rating with its dialogue, if that is still there."""
+        dialogue = self._rated.get(row.dialogue) if isinstance(row, DialogueRating) else None
+        return "\n\n".join(filter(None, (readable(row), dialogue and readable(dialogue))))
 
     def pending(self) -> list[BaseModel]:
         """The rows nobody has decided about, in order."""
@@ -121,10 +130,21 @@ def identity(row: BaseModel) -> str:
     return str(getattr(row, "id", ""))
 
 
+def _rated(bench: Workbench, rows: Sequence[BaseModel]) -> dict[str, Dialogue]:
+    """The dialogues that ratings are about, by id."""
+    stages = {row.stage for row in rows if isinstance(row, DialogueRating)}
+    paths = [bench.project.records(stage) for stage in sorted(stages)]
+    return {one.id: one for path in paths if path.is_file() for one in read_records(path, Dialogue)}
+
+
 def readable(row: BaseModel) -> str:
     """A row as a person wants to read it."""
     if isinstance(row, Dialogue):
-        return render_script(row.scene, row.turns)
+        told = [f"told beforehand: {row.system}"] if row.system else []
+        before = ["before it:", *map(render_turn, row.shown), "the row itself:"] if row.shown else []
+        return "\n".join([*told, *before, render_script(row.scene, row.turns)])
+    if isinstance(row, DialogueRating):
+        return f"{row.stage} {row.dialogue}: {row.score or '-'} of 5, {row.tier}\n{row.reason}"
     if isinstance(row, Scene):
         return render_script(row, ())
     if isinstance(row, Example):

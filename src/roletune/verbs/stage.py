@@ -11,8 +11,12 @@ from typing import NamedTuple
 from roletune import __version__
 from roletune.engine.memory import MemoryWatch
 from roletune.engine.store import file_hash, read_records
+from roletune.errors import ProjectError
 from roletune.records import Rejection, fingerprint
+from roletune.verbs.review import REVIEWED
 from roletune.workbench import Workbench
+
+KEPT = (*REVIEWED, "profile_fields")  # of these, changes by hand are adopted as edits
 
 
 class Stage(NamedTuple):
@@ -36,12 +40,20 @@ async def make_stage(bench: Workbench, stage: Stage, *, forced: bool = False) ->
     """Make a stage unless it is current; returns whether it was made."""
     outputs = [bench.project.build / name for name in stage.writes]
     made_from = _made_from(bench, stage)  # before it is made: what changes meanwhile makes it again
-    for path in bench.manifest.edited(stage.name):
+    changed = bench.manifest.edited(stage.name)
+    lost = [path for path in changed if _would_be_lost(bench, path)]
+    for path in changed:
         bench.progress.say(f"{path.name} was changed since it was made")
-        forced = True  # adopts changed records as edits, and makes anything else again
+        forced = forced or path not in lost  # adopts changed records as edits, and makes reports again
     if not forced and bench.manifest.is_current(stage.name, _inputs(made_from, bench, stage), outputs):
         bench.progress.say(f"{stage.name}: unchanged", style="dim")
         return False
+    if lost:
+        raise ProjectError(
+            f"{lost[0]} was changed by hand, and making {stage.name} again would overwrite it. Rename the file to keep "
+            "the changes, or delete it to lose them, and run the command again."
+        )
+    bench.manifest.forget(stage.name)  # what a crash leaves half made is no edit by hand
     started = time.perf_counter()
     with MemoryWatch() as memory:
         made = await stage.make(bench)
@@ -51,6 +63,12 @@ async def make_stage(bench: Workbench, stage: Stage, *, forced: bool = False) ->
     bench.progress.say(f"{stage.name}: {made} ({seconds:.0f} s)", style="bold")
     _tell_why_nothing(bench, stage)
     return True
+
+
+def _would_be_lost(bench: Workbench, path: Path) -> bool:
+    """Whether these are records, in a file of which no edits are adopted."""
+    records = path.suffix == ".jsonl" and not path.name.endswith(".rejected.jsonl")
+    return records and path.relative_to(bench.project.build).with_suffix("").as_posix() not in KEPT
 
 
 def _tell_why_nothing(bench: Workbench, stage: Stage) -> None:

@@ -1,11 +1,13 @@
 """Method `rating`: a judge rates generated dialogues from 1 to 5 by a rubric, and the ratings fall into tiers.
 
-The judge sees the dialogue fenced, beside what it plays by: description, style and the passage it was made from. Its
-answer is read strictly, steps before the rating; one that can't be read is unrated, which is counted and no number.
+The judge sees the dialogue fenced, beside what it plays by: description, style, the passage it was made from, the
+turns before it, and the system message if it has one of its own. Its answer is read strictly, steps before the rating;
+one that can't be read is unrated, which is counted and no number.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -16,7 +18,7 @@ from roletune.evaluation.judging.fence import fence
 from roletune.llm.model import ChatModel
 from roletune.llm.request import ChatReply, ChatRequest, chat_messages
 from roletune.prompts import Prompt
-from roletune.records import Dialogue, DialogueRating, Passage, Profile, Provenance, RatingTier, fingerprint
+from roletune.records import Dialogue, DialogueRating, Passage, Profile, Provenance, RatingTier, Turn, fingerprint
 from roletune.rendering.script import render_turn
 
 LOWEST, HIGHEST = 1, 5
@@ -72,15 +74,18 @@ async def rate(
 ) -> DialogueRating:
     """Ask until the answer can be read, or the attempts are used up."""
     dialogue = rated.dialogue
-    script = "\n".join(render_turn(turn) for turn in dialogue.turns)
+    script, before = _script(dialogue.turns), _script(dialogue.shown)
+    role = Profile(name=dialogue.me) if dialogue.me else profile  # another role's rows tell in `system` who that is
 
     def request(attempt: int) -> ChatRequest:
         messages = prompt.messages(
-            profile=profile,
-            passage=fence(passage.text) if passage else "",
+            profile=role,
+            passage=_fenced(passage.text if passage else ""),
             situation=fence(dialogue.scene.background or dialogue.scene.title or "-"),
+            told=_fenced(dialogue.system),
+            before=_fenced(before),
             dialogue=fence(script),
-            rubric=rubric.text(profile=profile),
+            rubric=rubric.text(profile=role),
             again=attempt > 0,
         )
         return ChatRequest(
@@ -95,7 +100,7 @@ async def rate(
 
     def read(reply: ChatReply) -> tuple[tuple[str, ...], int]:
         keys.append(reply.key)
-        return _read(reply, script)
+        return _read(reply, (script, before, dialogue.system))
 
     answer = await ask_judge(judge, Ask(request, read), settings.attempts)
     steps, score = answer.value or ((answer.reason,), None)
@@ -116,8 +121,17 @@ async def rate(
     )
 
 
-def _read(reply: ChatReply, script: str) -> tuple[tuple[str, ...], int]:
-    answer = read_object(reply, KEYS, (script,))
+def _script(turns: Sequence[Turn]) -> str:
+    return "\n".join(render_turn(turn) for turn in turns)
+
+
+def _fenced(text: str) -> str:
+    """The text between its marks; nothing where there is none."""
+    return fence(text) if text else ""
+
+
+def _read(reply: ChatReply, shown: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
+    answer = read_object(reply, KEYS, shown)
     score = answer["rating"]
     if not isinstance(score, int) or isinstance(score, bool) or not LOWEST <= score <= HIGHEST:
         raise ReplyError(f"the rating is no whole number from {LOWEST} to {HIGHEST}", reply.text)
