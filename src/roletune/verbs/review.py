@@ -78,7 +78,7 @@ class Review:
     def readable(self, row: BaseModel) -> str:
         """A row as a person wants to read it; a rating with its dialogue, if that is still there."""
         dialogue = self._rated.get(row.dialogue) if isinstance(row, DialogueRating) else None
-        return "\n\n".join(filter(None, (readable(row), dialogue and readable(dialogue))))
+        return f"{readable(row)}\n\n{readable(dialogue)}" if dialogue else readable(row)
 
     def pending(self) -> list[BaseModel]:
         """The rows nobody has decided about, in order."""
