@@ -1,10 +1,12 @@
+import asyncio
 import json
 import subprocess
 import sys
 
 import pytest
-from tests.character import make_character
+from tests.character import make_character, workbench
 
+from roletune.cli.stages import what_next
 from roletune.engine.lock import project_lock
 from roletune.pipeline import METHODS, STAGES
 from roletune.training.recipe import Recipe
@@ -90,6 +92,16 @@ def test_a_stage_says_what_it_made_what_was_not_kept_and_what_comes_next(folder,
     assert "12 written" in told
     assert f"Look at it: roletune show protective {folder}" in told.replace("\n", "")
     assert "Next: roletune dataset" in told
+
+
+def test_after_a_training_it_says_how_to_see_what_was_forgotten(folder):
+    async def told():
+        async with workbench(folder) as bench:
+            return [what_next(bench, name, folder)[-1] for name in ("train", "report")]
+
+    trained, reported = asyncio.run(told())
+    assert trained.endswith(f"roletune evaluate {folder} --with capability")
+    assert reported == f"Forgot:  roletune run {folder} --with capability"
 
 
 def test_json_is_the_only_thing_on_standard_output(folder, capsys):

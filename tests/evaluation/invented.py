@@ -6,12 +6,14 @@ from pathlib import Path
 
 import yaml
 
+from roletune.evaluation.capability import capability_report
 from roletune.evaluation.likelihood import compare
 from roletune.evaluation.replies import CONTESTANTS
 from roletune.evaluation.report import build_report
 from roletune.evaluation.style import UNANSWERED, Manner, checks_for, inspect, rate_style
 from roletune.records import (
     Adapter,
+    CapabilityAnswer,
     DataStatistics,
     Evaluation,
     Example,
@@ -191,7 +193,22 @@ def evaluation(**options):
     )
 
 
-def report(character="JARVIS", data=DATA, **options):
+def capability(lost):
+    """Sixty questions that the base model knows, of which the adapter has lost some."""
+    options = ("right", "wrong")
+    answers = [
+        CapabilityAnswer(
+            question=f"k{k}",
+            text="?",
+            options=options,
+            chosen=dict.fromkeys(("base", "base_prompt"), 0) | dict.fromkeys(("adapter_bare", "adapter"), k < lost),
+        )
+        for k in range(60)
+    ]
+    return capability_report(answers, adapter="a", by="likelihood", resamples=500)
+
+
+def report(character="JARVIS", data=DATA, suites=None, **options):
     stages = {
         "profile": 0.8,
         "scenes": 21.4,
@@ -216,6 +233,7 @@ def report(character="JARVIS", data=DATA, **options):
             "peft": "0.20.1",
         },
         peak_memory_bytes=3_410_000_000,
+        suites=suites,
         lint=(
             Finding(
                 check="duplicate", message="says the same as passage 3", where="profile.md, Habits", severity="note"

@@ -1,7 +1,7 @@
 import pytest
 
 from roletune.evaluation.report import judge, outcome_of, training_report
-from roletune.records import Report
+from roletune.records import Report, Suites
 
 from . import invented
 
@@ -83,3 +83,9 @@ def test_everything_the_adapter_knows_of_its_training_is_in_the_report():
     training = training_report(adapter)
     assert (training.run, training.base_identity, training.data) == (adapter.run, adapter.base_identity, adapter.data)
     assert training.curve == adapter.curve
+
+
+@pytest.mark.parametrize(("lost", "forgot"), [(12, True), (1, False)])
+def test_forgetting_is_in_the_verdict_only_where_it_is_clear(lost, forgot):
+    report = invented.report(suites=Suites(capability=invented.capability(lost)))
+    assert ("It has forgotten general knowledge: 12 of 60 questions" in report.verdict) == forgot

@@ -1,6 +1,9 @@
 import re
 
+from roletune.evaluation.model_card import render_card
+from roletune.evaluation.report_html import render_html
 from roletune.evaluation.report_markdown import render_markdown
+from roletune.records import Suites
 
 from . import invented
 
@@ -33,3 +36,19 @@ def test_replies_of_several_lines_stay_in_one_item():
     page = render_markdown(invented.report())
     assert "Here are some examples: - Music - Sports" in page
     assert "\n- Music" not in page
+
+
+def test_what_was_forgotten_is_told_on_every_page_or_that_it_was_not_measured():
+    report = invented.report(suites=Suites(capability=invented.capability(12)))
+    pages = [" ".join(page.split()) for page in (render_markdown(report), render_html(report), card(report))]
+    for page in pages:
+        for right in ("60 of 60 are right as base,", "48 of 60 are right as adapter without prompt,"):
+            assert right in page
+        assert "by −20 points" in page
+        assert "it forgot." in page
+    for page in (render_markdown(invented.report()), render_html(invented.report()), card(invented.report())):
+        assert "not measured. To measure it: roletune run CHARACTER --with capability" in page
+
+
+def card(report):
+    return render_card(report, subject="fictional", language="en", licence="MIT", gguf=False)

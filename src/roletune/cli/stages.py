@@ -15,6 +15,8 @@ from roletune.cli.plan import show_plan
 from roletune.cli.session import AsJson, Character, print_json, run_session
 from roletune.pipeline import METHODS, STAGES, SUITES, make
 from roletune.training.ranks import launched
+from roletune.verbs.capability import NAME as FORGETTING
+from roletune.verbs.report import suites as suites_in_report
 from roletune.workbench import Workbench
 
 Suites = Annotated[
@@ -149,11 +151,20 @@ def what_next(bench: Workbench, until: str, folder: Path) -> list[str]:
             *([f"GGUF:    {gguf.resolve()}"] if (gguf := bench.local.adapter_gguf()) else []),
             f"Talk:    {program()} chat {folder}",
             f"Export:  {program()} export {folder}",
+            *([f"Forgot:  {program()} run {folder} --with {FORGETTING}"] if is_unmeasured(bench) else []),
         ]
     if until in METHODS and until not in bench.project.character.methods:
         return [*lines, f"To have it in every run, write into character.yaml: methods: [{until}]"]
     following = "dataset" if until in METHODS else names[names.index(until) + 1]
-    return [*lines, f"Look at it: {program()} show {until} {folder}", f"Next: {program()} {following} {folder}"]
+    lines += [f"Look at it: {program()} show {until} {folder}", f"Next: {program()} {following} {folder}"]
+    if until == "train":
+        lines.append(f"What it forgot of general knowledge: {program()} evaluate {folder} --with {FORGETTING}")
+    return lines
+
+
+def is_unmeasured(bench: Workbench) -> bool:
+    """Whether what the training of the adapter in use forgot is not known."""
+    return suites_in_report(bench).capability is None
 
 
 def program() -> str:

@@ -14,7 +14,6 @@ from roletune.evaluation import templating
 from roletune.evaluation.style import NO_WARNING, NOTES
 from roletune.records import (
     Adapter,
-    BoundaryReport,
     DataStatistics,
     Difference,
     Evaluation,
@@ -104,7 +103,7 @@ def build_report(
     return Report(
         character=adapter.character,
         created=created,
-        verdict=_verdict(adapter.character, evaluation, training, data, suites.boundary if suites else None),
+        verdict=_verdict(adapter.character, evaluation, training, data, suites or Suites()),
         base_model=adapter.base,
         data=data,
         lint=tuple(lint),
@@ -123,7 +122,7 @@ def _verdict(
     evaluation: Evaluation,
     training: TrainingReport,
     data: DataStatistics,
-    boundary: BoundaryReport | None,
+    suites: Suites,
 ) -> str:
     template = templating.text().get_template("verdict.txt.jinja")
     paragraph = template.render(
@@ -131,6 +130,7 @@ def _verdict(
         judgement=judge(evaluation, training, data),
         likelihood=evaluation.likelihood,
         training=training,
-        boundary=boundary,
+        boundary=suites.boundary,
+        forgotten=suites.capability.changes.get("training") if suites.capability else None,
     )
     return " ".join(paragraph.split())
