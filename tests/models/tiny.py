@@ -76,12 +76,16 @@ def read_tensors(path):
     return {t.name: gguf.quants.dequantize(t.data, t.tensor_type) for t in gguf.GGUFReader(path).tensors}
 
 
-def whole_gguf(path, seed=0):
-    """A GGUF that can be loaded whole: random float32 weights, bytes as tokens, text split as SmolLM's."""
+def whole_gguf(path, seed=0, *, speaks_ascii=False):
+    """A GGUF that can be loaded whole: random float32 weights, bytes as tokens, text split as SmolLM's.
+
+    With `speaks_ascii` it has a head of its own, which finds a printable letter likelier than anything else.
+    """
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
     random = np.random.default_rng(seed)
     tokens = ["<|endoftext|>", "<|im_end|>", *bytes_to_unicode().values(), "ĠĠ"]
+    letters = [len(token) == 1 and token.isascii() for token in tokens]
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_block_count(2)
     writer.add_context_length(128)
@@ -102,8 +106,13 @@ def whole_gguf(path, seed=0):
     writer.add_eos_token_id(1)
     writer.add_chat_template("{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}")
     tensors = gguf_tensors() | {"token_embd.weight": np.zeros((len(tokens), 64), dtype=np.float32)}
-    for name, zeros in tensors.items():
-        writer.add_tensor(name, random.normal(scale=0.1, size=zeros.shape).astype(np.float32))
+    made = {name: random.normal(scale=0.1, size=zeros.shape).astype(np.float32) for name, zeros in tensors.items()}
+    if speaks_ascii:
+        made |= {name: np.abs(rows) + 1 for name, rows in made.items() if rows.ndim == 1}  # norms that let layers speak
+        head = random.normal(scale=0.3, size=made["token_embd.weight"].shape).astype(np.float32)
+        made["output.weight"] = head * np.array(letters, dtype=np.float32)[:, None]
+    for name, rows in made.items():
+        writer.add_tensor(name, rows)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
