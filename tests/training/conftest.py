@@ -6,11 +6,17 @@ from pathlib import Path
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM, Gemma2Config, GemmaConfig, LlamaConfig, Qwen2Config
+from transformers import AutoModelForCausalLM, Gemma2Config, GemmaConfig, LlamaConfig, Qwen2Config, Qwen3Config
 
+from roletune.models.device import Device
+from roletune.training import fast
+from roletune.training.model import TrainableModel
+from roletune.training.recipe import Recipe
 from roletune.training.sequences import TokenSequence
 
 VOCABULARY = 300
+CPU = Device("cpu", "float32", 2, "a test")
+RECIPE = Recipe(rank=4, dropout=0.0)
 SHAPE = {
     "hidden_size": 64,
     "intermediate_size": 96,
@@ -21,7 +27,13 @@ SHAPE = {
     "vocab_size": VOCABULARY,
     "max_position_embeddings": 512,
 }
-CONFIGS = {"llama": LlamaConfig, "qwen2": Qwen2Config, "gemma": GemmaConfig, "gemma2": Gemma2Config}
+CONFIGS = {
+    "llama": LlamaConfig,
+    "qwen2": Qwen2Config,
+    "qwen3": Qwen3Config,
+    "gemma": GemmaConfig,
+    "gemma2": Gemma2Config,
+}
 
 
 @pytest.fixture
@@ -64,6 +76,28 @@ def tiny_sequences():
             )
             for k, n in enumerate(lengths)
         ]
+
+    return build
+
+
+@pytest.fixture
+def trainable(tiny_config):
+    """A model as it is trained, on a base whose norms and adapters do something."""
+
+    def build(family, device=CPU, recipe=RECIPE, attention=None, **settings):
+        config = tiny_config(family, **settings)
+        torch.manual_seed(0)
+        attention = attention or fast.attention_for(config, device.name)
+        model = AutoModelForCausalLM.from_config(config, attn_implementation=attention)
+        with torch.no_grad():  # norms of weight 1 and adapters of 0, as they start, would hide mistakes
+            for name, parameter in model.named_parameters():
+                if "norm" in name:
+                    parameter.uniform_(0.5, 1.5)
+        model = TrainableModel(model.to(getattr(torch, device.dtype)), recipe, device)
+        with torch.no_grad():
+            model.flat.master.normal_(std=0.1, generator=torch.Generator().manual_seed(1))
+        model.flat.refresh()
+        return model
 
     return build
 

@@ -4,34 +4,10 @@ import torch
 from roletune.models.device import Device
 from roletune.training import fast
 from roletune.training.batch import MicroBatch
-from roletune.training.model import TrainableModel
 from roletune.training.recipe import Recipe
 from roletune.training.sequences import TokenSequence
 
-CPU = Device("cpu", "float32", 2, "a test")
 RECIPE = Recipe(rank=4, dropout=0.0)
-
-
-@pytest.fixture
-def trainable(tiny_config):
-    from transformers import AutoModelForCausalLM
-
-    def build(family, device=CPU, recipe=RECIPE, **settings):
-        config = tiny_config(family, **settings)
-        torch.manual_seed(0)
-        attention = fast.attention_for(config, device.name)
-        model = AutoModelForCausalLM.from_config(config, attn_implementation=attention)
-        with torch.no_grad():  # norms of weight 1 and adapters of 0, as they start, would hide mistakes
-            for name, parameter in model.named_parameters():
-                if "norm" in name:
-                    parameter.uniform_(0.5, 1.5)
-        model = TrainableModel(model.to(getattr(torch, device.dtype)), recipe, device)
-        with torch.no_grad():
-            model.flat.master.normal_(std=0.1, generator=torch.Generator().manual_seed(1))
-        model.flat.refresh()
-        return model
-
-    return build
 
 
 def stock_loss_and_gradient(model, sequences, tiny_config, family, **settings):
@@ -64,6 +40,7 @@ def stock_loss_and_gradient(model, sequences, tiny_config, family, **settings):
         ("llama", {}, "attention, loss, 8 lora, 5 norms, 2 gates"),
         ("llama", {"attention_bias": True, "tie_word_embeddings": True}, "attention, loss, 8 lora, 5 norms, 2 gates"),
         ("qwen2", {}, "attention, loss, 8 lora, 5 norms, 2 gates"),
+        ("qwen3", {}, "attention, loss, 8 lora, 9 norms, 2 gates"),
         ("gemma", {}, "loss, 8 lora"),
         ("gemma2", {"sliding_window": 16}, "8 lora"),
     ],

@@ -12,9 +12,10 @@ from typing import Any
 
 from torch import nn
 
-from roletune.training import attention, gate, lora, norm
+from roletune.training import attention, flash, gate, lora, norm
 from roletune.training.dropout import DropoutMasks
 from roletune.training.flat import FlatParameters
+from roletune.training.kernels import Kernels, flash_varlen, liger_gate, liger_norm
 
 STOCK_ATTENTION = "sdpa"
 # Families whose attention is plain softmax(q k') v under a causal mask.
@@ -44,11 +45,11 @@ class FastPath:
         return ", ".join(parts) or "stock modules"
 
 
-def attention_for(config: Any, device: str) -> str:
+def attention_for(config: Any, device: str, *, use_flash: bool = False) -> str:
     """Name of the attention to load a model of this configuration with.
 
-    Ours on the CPU for families that are known and use neither a sliding window nor dropout in the attention; else
-    one of transformers' own.
+    For families that are known and use neither a sliding window nor dropout in the attention ours on the CPU, and
+    elsewhere flash-attn if it is to be used (TrainingError if it can't be loaded); else one of transformers' own.
     """
     layer_types = set(getattr(config, "layer_types", None) or ["full_attention"])
     windowed = layer_types != {"full_attention"} or (
@@ -57,7 +58,9 @@ def attention_for(config: Any, device: str) -> str:
     if getattr(config, "attn_logit_softcapping", None):
         return "eager"  # the only one of transformers' own that does it on a CPU
     plain = config.model_type in _PLAIN_ATTENTION and not windowed and not getattr(config, "attention_dropout", 0.0)
-    return attention.register() if plain and device == "cpu" else STOCK_ATTENTION
+    if plain and device == "cpu":
+        return attention.register()
+    return flash.register(flash_varlen()) if plain and use_flash else STOCK_ATTENTION
 
 
 def has_plain_head(causal_lm: Any) -> bool:
@@ -73,13 +76,15 @@ def install(
     flat: FlatParameters,
     masks: DropoutMasks | None,
     cast: lora.Cast | None = None,
+    kernels: Kernels | None = None,
 ) -> FastPath:
     """Replace what is known in a loaded model with its adapters; `masks` None keeps PEFT's own LoRA forward."""
+    liger = kernels is not None and kernels.liger
     fused = masks is not None and all(lora.is_known(layer) for group in layers for layer in group)
     return FastPath(
-        attention=causal_lm.config._attn_implementation == attention.NAME,
+        attention=causal_lm.config._attn_implementation in (attention.NAME, flash.NAME),
         loss=has_plain_head(causal_lm),
         inputs=tuple(lora.install(layers, flat, masks, cast)) if fused and masks is not None else (),
-        norms=norm.install(causal_lm),
-        gates=gate.install(causal_lm),
+        norms=norm.install(causal_lm, liger_norm if liger else None),
+        gates=gate.install(causal_lm, liger_gate if liger else None),
     )

@@ -27,6 +27,7 @@ from roletune.training.batch import MicroBatch
 from roletune.training.checkpoint import write_tensors
 from roletune.training.dropout import DropoutMasks
 from roletune.training.flat import FlatParameters
+from roletune.training.kernels import choose
 from roletune.training.loss import SupervisedLoss
 from roletune.training.recipe import Recipe
 from roletune.training.segments import Sections, Segments
@@ -51,7 +52,9 @@ class TrainableModel:
         # Elsewhere than on a CPU, drawing masks is cheap and PEFT's own forward is good; where a layer is computed
         # twice, our masks would not be the same ones again.
         own = device.name == "cpu" and not recipe.gradient_checkpointing
-        self.fast = fast.install(self._causal_lm, layers, self.flat, self._masks if own else None, self.cast)
+        masks = self._masks if own else None
+        self.kernels = choose(self._causal_lm.config, device)
+        self.fast = fast.install(self._causal_lm, layers, self.flat, masks, self.cast, self.kernels)
 
     def beside(self, recipe: Recipe) -> TrainableModel:
         """Another adapter on the same base, with the weights it would begin with alone; for fused adapters only.
@@ -86,9 +89,10 @@ class TrainableModel:
         from transformers import AutoConfig
 
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-        # In 4 bits numbers of two precisions meet in attention: that is left to torch's own.
-        quantised = recipe.quantisation == "nf4"
-        attention = fast.STOCK_ATTENTION if quantised else fast.attention_for(config, device.name)
+        quantised, use_flash = recipe.quantisation == "nf4", choose(config, device).flash
+        # In 4 bits numbers of two precisions meet in attention: ours leaves that to torch's own.
+        stock = quantised and not use_flash
+        attention = fast.STOCK_ATTENTION if stock else fast.attention_for(config, device.name, use_flash=use_flash)
         four_bit = FourBit(device.name, recipe.double_quantisation) if quantised else None
         return cls(load_causal_lm(folder, getattr(torch, device.dtype), attention, four_bit), recipe, device)
 

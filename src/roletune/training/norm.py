@@ -6,6 +6,7 @@ is frozen, so it gets no gradient.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,22 +15,23 @@ from torch.autograd.function import once_differentiable
 
 # Known to compute weight * (x / rms(x)): others (Gemma's 1 + weight) keep their own code.
 KNOWN = frozenset({"LlamaRMSNorm", "MistralRMSNorm", "Qwen2RMSNorm", "Qwen3RMSNorm", "SmolLM3RMSNorm"})
+Compute = Callable[[Tensor, Tensor, float], Tensor]  # of [..., d], the weight [d] and epsilon
 
 
-def install(model: nn.Module) -> int:
-    """Give every known norm of `model` the fast forward; returns how many there were."""
+def install(model: nn.Module, compute: Compute | None = None) -> int:
+    """Give every known norm of `model` the fast forward, ours or `compute`; returns how many there were."""
     norms = [module for module in model.modules() if type(module).__name__ in KNOWN]
     for norm in norms:
-        norm.forward = _forward_of(norm)
+        norm.forward = _forward_of(norm, compute or RMSNorm.apply)
     return len(norms)
 
 
-def _forward_of(norm: nn.Module) -> Any:
+def _forward_of(norm: nn.Module, compute: Compute) -> Any:
     weight: Tensor = norm.weight  # type: ignore[assignment]
     epsilon = float(norm.variance_epsilon)  # type: ignore[arg-type]
 
     def forward(hidden_states: Tensor) -> Tensor:
-        return RMSNorm.apply(hidden_states, weight, epsilon)
+        return compute(hidden_states, weight, epsilon)
 
     return forward
 

@@ -129,7 +129,7 @@ def train_job(
         progress.say(
             f"Training {len(training.model.flat):,} weights on {statistics.sequences} examples "
             f"({statistics.tokens:,} tokens, {statistics.supervised_share:.0%} learnt) for {recipe.epochs} epochs, "
-            f"{device.dtype} on {device.name}"
+            f"{device.dtype} on {device.name}{training.model.kernels}"
         )
         with (
             followed(training, job, progress, on_point) as tell,
