@@ -88,4 +88,6 @@ def test_everything_the_adapter_knows_of_its_training_is_in_the_report():
 @pytest.mark.parametrize(("lost", "forgot"), [(12, True), (1, False)])
 def test_forgetting_is_in_the_verdict_only_where_it_is_clear(lost, forgot):
     report = invented.report(suites=Suites(capability=invented.capability(lost)))
-    assert ("forgotten general knowledge: of 60 questions 12 turned wrong and 0 turned right." in report.verdict) == forgot
+    assert (
+        "forgotten general knowledge: of 60 questions 12 turned wrong and 0 turned right." in report.verdict
+    ) == forgot

@@ -17,7 +17,15 @@ from roletune.verbs.ablate import mean_scores
 from roletune.verbs.variants import read_variants
 
 OVERRIDES = {"rank": 2, "epochs": 1, "max_tokens": 2048, "evaluations_per_epoch": 1, "dtype": "float32"}
-SETTINGS = {"scenes": {"count": 0}, "protective": {"count": 0}}
+SETTINGS = {"scenes": {"count": 0}, "protective": {"count": 0}, "evaluate": {"max_tokens": 10, "resamples": 200}}
+BOUNDARY = """
+denies: ['no such']
+refusals: ['no such']
+questions:
+- {id: q, category: later times, text: 'What is a gadget?', leaks: ['.'], twin: t}
+- {id: r, category: later times, text: 'What is a screen?', leaks: [zeppelin], twin: u}
+twins: [{id: t, text: 'What is a herring?'}, {id: u, text: 'What is a lamp?'}]
+"""
 
 
 def rewrite(folder, old, new):
@@ -78,6 +86,23 @@ def test_each_variant_differs_in_one_thing_and_is_compared_on_the_same_lines(fol
 
 
 @pytest.mark.model
+def test_leaks_and_needless_refusals_stand_in_the_table_where_they_are_asked_for(folder, capsys):
+    (folder / "boundary.yaml").write_text(BOUNDARY, "utf-8")
+    end = roletune(capsys, "ablate", folder, "--vary", "rank=1", "--with", "boundary", "--json")
+    assert end.code == 0, end.err
+    comparison = json.loads(end.out)["comparison"]
+    figures = {one["figure"]: one["estimates"] for one in comparison["figures"] if one["area"] == "boundary"}
+    assert set(figures) == {"leaks at the boundary", "twins refused"}
+    for found in figures.values():
+        assert {name: one["n"] for name, one in found.items()} == {"full": 2, "rank-1": 2, "base with prompt": 2}
+    # Whatever is said leaks in answer to the first question, and nothing in answer to the second.
+    assert {one["value"] for one in figures["leaks at the boundary"].values()} == {0.5}
+    assert "leaks at the boundary" in (folder / "build" / "ablations" / "compare.csv").read_text("utf-8")
+    refused = roletune(capsys, "ablate", folder, "--vary", "rank=1", "--with", "voice")
+    assert (refused.code, "there is boundary" in refused.err) == (2, True)
+
+
+@pytest.mark.model
 def test_nothing_is_trained_again_and_a_run_of_the_character_is_used(folder, capsys):
     async def train():
         async with workbench(folder) as bench:
@@ -127,5 +152,6 @@ def test_a_curve_has_a_point_for_each_share_of_the_training_scenes(folder, capsy
     assert [point["share"] for point in found["points"]] == [0.25, 0.5, 1.0]
     assert found["points"][-1]["scenes"] == len(examples(folder / "build"))
     assert found["twice"]["low"] <= found["twice"]["value"] <= found["twice"]["high"] <= 0
-    assert "Twice the data" in roletune(capsys, "curve", folder, "--shares", "0.25,0.5").out
+    assert "twice the data would bring" in roletune(capsys, "curve", folder, "--shares", "0.25,0.5").out
+    assert "<svg" in (folder / "build" / "ablations" / "curve.html").read_text("utf-8")
     assert roletune(capsys, "curve", folder, "--shares", "2").code == 1

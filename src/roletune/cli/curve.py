@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,15 +10,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from roletune.cli.ablate import Plan, Seeds, show_trainings
-from roletune.cli.session import AsJson, Character, print_json, run_session
-from roletune.engine.store import write_json
-from roletune.pipeline import make
+from roletune.cli.session import AsJson, Character
+from roletune.cli.trials import Plan, Seeds, run_trials
+from roletune.engine.store import write_json, write_text
+from roletune.evaluation.curve_page import render_curve, render_curve_words
 from roletune.records import DataCurve
 from roletune.verbs.ablate import measure_variants
 from roletune.verbs.curve import draw_curve, read_shares
-from roletune.verbs.trial_plan import PlannedTraining, plan_trials
-from roletune.verbs.variants import FOLDER
+from roletune.verbs.variants import FOLDER, Variant
 from roletune.workbench import Workbench
 
 
@@ -38,20 +38,16 @@ def curve(
     """Train on nested subsets of the training scenes, and tell what twice the data might bring."""
     wanted = read_shares(shares)
 
-    async def work(bench: Workbench) -> DataCurve | list[PlannedTraining]:
-        await make(bench, "dataset")
-        if plan:
-            return plan_trials(bench, list(wanted.values()), seeds)
-        found = draw_curve(bench, list(wanted), await measure_variants(bench, list(wanted.values()), seeds=seeds))
-        write_json(bench.project.build / FOLDER / "curve.json", found)
+    async def work(bench: Workbench, variants: Sequence[Variant]) -> DataCurve:
+        found = draw_curve(bench, list(wanted), await measure_variants(bench, variants, seeds=seeds))
+        place = bench.project.build / FOLDER
+        write_json(place / "curve.json", found)
+        write_text(place / "curve.html", render_curve(found))
+        bench.progress.say(f"Page: {place / 'curve.html'}")
         return found
 
-    found = run_session(character, work, as_json=as_json)
-    if isinstance(found, list):
-        show_trainings(found, as_json=as_json)
-    elif as_json:
-        print_json(found.model_dump(mode="json"))
-    else:
+    found = run_trials(character, lambda _: list(wanted.values()), work, seeds=seeds, plan=plan, as_json=as_json)
+    if found is not None:
         _tell(found)
 
 
@@ -60,11 +56,7 @@ def _tell(found: DataCurve) -> None:
     for point in found.points:
         nll = f"{point.nll.value:.3f} [{point.nll.low:.3f}, {point.nll.high:.3f}]"
         table.add_row(f"{point.share:g}", str(point.scenes), f"{point.tokens:,}", nll)
-    console, law, twice = Console(), found.law, found.twice
+    console = Console()
     console.print(table)
     console.print(f"Without training, with the persona prompt: {found.base_prompt:.3f}", markup=False)
-    console.print(
-        f"Law: {law.floor:.3f} + {law.factor:.3f} * scenes^-{law.exponent:.2f}. Twice the data would bring about "
-        f"{twice.value:+.3f} [{twice.low:+.3f}, {twice.high:+.3f}] nats per token, if it goes on like this.",
-        markup=False,
-    )
+    console.print(render_curve_words(found), markup=False)

@@ -108,15 +108,15 @@ def learning_plot(curve: Sequence[LossPoint], best_step: int, canvas: Canvas) ->
         return None
     steps = [step for step, _ in (*train, *checked)]
     x = Scale(0, max(1, *steps), canvas.left, canvas.width - canvas.right)
-    y = _upright(losses, canvas)
+    y = upright(losses, canvas)
     points = [Point(x.at(step), y.at(loss)) for step, loss in checked if math.isfinite(loss)]
     best = next((Point(x.at(step), y.at(loss)) for step, loss in checked if step == best_step), None)
     last = max((step for step, _ in checked), default=best_step)
     return LearningPlot(
         canvas=canvas,
-        x_ticks=_ticks(x, canvas.width // 100, whole=True),
-        y_ticks=_ticks(y, 6),
-        train=_path(Point(x.at(step), y.at(loss)) for step, loss in train if math.isfinite(loss)),
+        x_ticks=ticks(x, canvas.width // 100, whole=True),
+        y_ticks=ticks(y, 6),
+        train=path(Point(x.at(step), y.at(loss)) for step, loss in train if math.isfinite(loss)),
         validation=tuple(points),
         best=best,
         past_best=x.at(best_step) if best and best_step < last else None,
@@ -128,7 +128,7 @@ def paired_plot(lines: Sequence[PairedLine], against: Difference, canvas: Canvas
     values = sorted((line.adapter - line.base_prompt) / line.tokens for line in lines if line.tokens)
     if not values:
         return None
-    y = _upright([0.0, against.ci_low, against.ci_high, *values], canvas)
+    y = upright([0.0, against.ci_low, against.ci_high, *values], canvas)
     width = (canvas.width - canvas.left - canvas.right) / len(values)
     gap = 1.0 if width > 3 else 0.0
 
@@ -141,7 +141,7 @@ def paired_plot(lines: Sequence[PairedLine], against: Difference, canvas: Canvas
 
     return PairedPlot(
         canvas=canvas,
-        y_ticks=_ticks(y, 6),
+        y_ticks=ticks(y, 6),
         zero=y.at(0),
         better=bars(True),
         worse=bars(False),
@@ -158,7 +158,7 @@ def ratio_plot(against: Difference, canvas: Canvas) -> RatioPlot:
     x = Scale(max(0.0, low - room), high + room, canvas.left, canvas.width - canvas.right)
     return RatioPlot(
         canvas=canvas,
-        ticks=_ticks(x, 4),
+        ticks=ticks(x, 4),
         one=x.at(1),
         value=x.at(against.perplexity_ratio),
         low=x.at(against.ratio_low),
@@ -175,7 +175,8 @@ def nice_ticks(low: float, high: float, about: int) -> list[float]:
     return [round(k * step, 10) for k in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def _ticks(scale: Scale, about: int, *, whole: bool = False) -> tuple[Tick, ...]:
+def ticks(scale: Scale, about: int, *, whole: bool = False) -> tuple[Tick, ...]:
+    """About so many round values of a scale, with their places; `whole` leaves out fractions."""
     values = nice_ticks(scale.low, scale.high, max(2, about))
     if whole:
         values = [value for value in values if value == int(value)]
@@ -184,13 +185,15 @@ def _ticks(scale: Scale, about: int, *, whole: bool = False) -> tuple[Tick, ...]
     return tuple(Tick(scale.at(v), f"{v:,.{decimals}f}".replace("-", "−")) for v in values)
 
 
-def _upright(values: Sequence[float], canvas: Canvas) -> Scale:
+def upright(values: Sequence[float], canvas: Canvas) -> Scale:
+    """The vertical scale that holds these values with some room, larger ones higher."""
     low, high = min(values), max(values)
     room = 0.06 * (high - low) or 0.5
     return Scale(low - room, high + room, canvas.height - canvas.bottom, canvas.top)
 
 
-def _path(points: Iterable[Point]) -> str:
+def path(points: Iterable[Point]) -> str:
+    """A line through the points, as SVG has it."""
     return " ".join(f"{'L' if k else 'M'}{point.x} {point.y}" for k, point in enumerate(points))
 
 
