@@ -57,6 +57,18 @@ def test_many_comparisons_are_corrected_together():
     assert "not clear after correction for 40 comparisons" in render_words(forty)[0]
 
 
+def test_distinct_pairs_of_words_are_a_figure_of_all_replies_and_nobody_s_merit():
+    def talk(*texts):
+        return {f"q{k}": Said("Mira", f"q{k}", "", text) for k, text in enumerate(texts)}
+
+    same, other = talk(*["the lamp is lit"] * 9, ""), talk(*[f"lamp {k} burns {k + 1} nights" for k in range(9)], "a b")
+    found = compare_entries([entry("a", {}, same), entry("b", {}, other)])
+    (figure,), (difference,) = found.figures, found.differences
+    assert figure.estimates["a"].value == pytest.approx(3 / 27)
+    assert (difference.n, difference.direction, difference.clear) == (9, "", True)
+    assert difference.ci_low < difference.difference < difference.ci_high
+
+
 def test_it_takes_two_and_every_name_once():
     with pytest.raises(EvaluationError, match="two to compare"):
         compare_entries([entry("a", {})])

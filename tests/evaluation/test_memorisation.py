@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 
 from roletune.errors import EvaluationError
 from roletune.evaluation.estimates import estimate_mean, jackknife
-from roletune.evaluation.memorisation import GRAM, SEED_WORDS, TrainingText, distinct, measure_copying, said_again
+from roletune.evaluation.memorisation import (
+    GRAM,
+    SEED_WORDS,
+    TrainingText,
+    distinct,
+    distinct_without,
+    measure_copying,
+    said_again,
+)
 from roletune.evaluation.style import words
 
 ROW = "The lamp is green because the keeper is bored and nobody is awake to complain of it."
@@ -62,6 +70,9 @@ def test_saying_the_same_twice_is_seen_and_costs_diversity():
     assert said_again(same) == [1, 1, 1]
     assert said_again(unlike) == [0, 0]
     assert distinct(same, 2) < distinct(unlike, 2)
+    every = [*same, *unlike, ["one"]]
+    assert distinct_without(every, 2) == [distinct([*every[:k], *every[k + 1 :]], 2) for k in range(len(every))]
+    assert distinct_without([same[0]], 2) == [0.0]
 
 
 def test_nothing_said_is_refused():
@@ -74,7 +85,7 @@ def test_intervals_of_means_and_of_figures_of_all():
     assert found.value == 0.5
     assert 0.35 < found.low < 0.45 < 0.55 < found.high < 0.65
     assert estimate_mean([2.0] * 5) == found.model_copy(update={"value": 2, "low": 2, "high": 2, "n": 5})
-    again = jackknife([0.0, 1.0] * 50, lambda some: sum(some) / len(some))
+    again = jackknife(0.5, [50 / 99, 49 / 99] * 50)
     assert (again.low, again.high) == pytest.approx((found.low, found.high), abs=0.02)
     with pytest.raises(EvaluationError):
-        jackknife([1.0], sum)
+        jackknife(1.0, [0.0])

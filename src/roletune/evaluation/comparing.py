@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 from roletune.errors import EvaluationError
 from roletune.evaluation.bootstrap import FEWEST_GROUPS, wilson
+from roletune.evaluation.compared_diversity import diversity, diversity_difference
 from roletune.evaluation.paired import Tested, assess, holm
 from roletune.records import ComparedFigure, ComparedReply, Comparison, Entrant, Estimate, PairedDifference
 
@@ -24,6 +25,10 @@ class Kind(NamedTuple):
     area: str
     unit: Literal["share", "mean", "nats"]
     better: Literal["low", "high", ""]
+
+
+# Longer replies have fewer of them by nature, so none are better.
+DISTINCT = ("distinct pairs of words", Kind("diversity", "share", ""))
 
 
 class Score(NamedTuple):
@@ -70,6 +75,8 @@ def compare_entries(
         raise EvaluationError(f"Compared are {', '.join(names)}: every name once, and {against!r} among them.")
     kinds = list(dict.fromkeys(kind for entry in entries for kind in entry.scores))
     figures = [_figure(entries, name, kind, resamples, seed) for name, kind in kinds]
+    if any(entry.said for entry in entries):
+        figures.append(_distinct(entries))
     return Comparison(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         against=against,
@@ -94,6 +101,18 @@ def _figure(entries: Sequence[Entry], name: str, kind: Kind, resamples: int, see
     )
 
 
+def _distinct(entries: Sequence[Entry]) -> ComparedFigure:
+    found = {entry.entrant.name: diversity([one.text for one in entry.said.values()]) for entry in entries}
+    return ComparedFigure(
+        figure=DISTINCT[0],
+        area=DISTINCT[1].area,
+        unit=DISTINCT[1].unit,
+        better=DISTINCT[1].better,
+        estimates={name: estimate for name, estimate in found.items() if estimate},
+        unscored=dict.fromkeys(found, 0),
+    )
+
+
 def _estimate(scores: Sequence[Score], kind: Kind, resamples: int, seed: int) -> Estimate:
     if kind.unit == "share":
         rate = wilson(sum(score.value > 0.5 for score in scores), len(scores))
@@ -113,6 +132,11 @@ def _differences(
             if entry is not reference and paired:
                 result, units = _test(paired, kind, resamples, seed)
                 found.append((name, kind, entry.entrant.name, result, len(paired), units))
+    theirs = {item: one.text for item, one in reference.said.items()}
+    for entry in entries:
+        whole = diversity_difference({item: one.text for item, one in entry.said.items()}, theirs)
+        if entry is not reference and whole:
+            found.append((*DISTINCT, entry.entrant.name, whole[0], whole[1], whole[1]))
     adjusted = holm([result.p for _, _, _, result, _, _ in found])
     return [
         PairedDifference(

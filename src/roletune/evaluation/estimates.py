@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from roletune.errors import EvaluationError
 from roletune.evaluation.bootstrap import Z95, bootstrap_mean
 from roletune.records import Estimate
-
-T = TypeVar("T")
 
 
 def estimate_mean(values: Sequence[float], *, resamples: int = 10_000, seed: int = 0) -> Estimate:
@@ -21,16 +18,20 @@ def estimate_mean(values: Sequence[float], *, resamples: int = 10_000, seed: int
     return Estimate(value=mean.value, low=mean.low, high=mean.high, n=mean.n)
 
 
-def jackknife(items: Sequence[T], figure: Callable[[Sequence[T]], float]) -> Estimate:
-    """`figure` of all items, with a normal 95 % interval from leaving out one at a time, cut to between 0 and 1.
+def jackknife(whole: float, without: Sequence[float]) -> Estimate:
+    """A share of all items together, with a normal 95 % interval cut to between 0 and 1.
 
-    For shares that drawing an item twice would change. Raises EvaluationError for fewer than two items.
+    `without` is the same share of all items but one, for each that is left out: for shares that drawing an item twice
+    would change. Raises EvaluationError for fewer than two items.
     """
-    n = len(items)
+    error = standard_error(without)
+    return Estimate(value=whole, low=max(0.0, whole - Z95 * error), high=min(1.0, whole + Z95 * error), n=len(without))
+
+
+def standard_error(without: Sequence[float]) -> float:
+    """The jackknife's standard error (Tukey 1958). Raises EvaluationError for fewer than two items."""
+    n = len(without)
     if n < 2:
         raise EvaluationError("One item has no interval: there is nothing to leave out. Ask more questions.")
-    without = [figure([*items[:k], *items[k + 1 :]]) for k in range(n)]
     centre = sum(without) / n
-    error = math.sqrt((n - 1) / n * sum((value - centre) ** 2 for value in without))
-    whole = figure(items)
-    return Estimate(value=whole, low=max(0.0, whole - Z95 * error), high=min(1.0, whole + Z95 * error), n=n)
+    return math.sqrt((n - 1) / n * sum((value - centre) ** 2 for value in without))

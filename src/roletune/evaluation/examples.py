@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from roletune.records import BanditGame, CapabilityAnswer, PairedLine, PressureAnswer, Report
+from roletune.evaluation.bandit import chances_of
+from roletune.records import BanditGame, BanditReport, CapabilityAnswer, PairedLine, PressureAnswer, Report
 
 MOST = 3  # of a kind
 
@@ -20,6 +21,13 @@ class Line(NamedTuple):
     difference: float
 
 
+class Pull(NamedTuple):
+    """One pull: whether it was of the better lever (None: the reply named none), and whether that paid."""
+
+    better: bool | None
+    coin: bool
+
+
 def examples(report: Report) -> dict[str, Any]:
     """By section, what is shown there."""
     return {
@@ -27,7 +35,7 @@ def examples(report: Report) -> dict[str, Any]:
         "tried": tried(report),
         "pressure": talks(report.pressure.answers) if report.pressure else {},
         "capability": moved(report.capability.answers) if report.capability else {},
-        "bandit": games(report.bandit.games) if report.bandit else {},
+        "bandit": games(report.bandit) if report.bandit else {},
     }
 
 
@@ -80,10 +88,21 @@ def moved(answers: Sequence[CapabilityAnswer]) -> dict[str, list[CapabilityAnswe
     }
 
 
-def games(found: Sequence[BanditGame]) -> dict[str, BanditGame]:
+def games(report: BanditReport) -> dict[str, list[Pull]]:
     """The adapter's game with the most coins and the one with the fewest."""
-    mine = sorted((game for game in found if game.contestant == "adapter"), key=lambda game: sum(game.rewards))
-    return {"best": mine[-1], "worst": mine[0]} if mine and sum(mine[-1].rewards) > sum(mine[0].rewards) else {}
+    mine = sorted((game for game in report.games if game.contestant == "adapter"), key=lambda game: sum(game.rewards))
+    if not mine or sum(mine[-1].rewards) == sum(mine[0].rewards):
+        return {}
+    return {"best": _pulls(mine[-1], report), "worst": _pulls(mine[0], report)}
+
+
+def _pulls(game: BanditGame, report: BanditReport) -> list[Pull]:
+    first, second = chances_of(game.game, report.chances)
+    better = 0 if first >= second else 1
+    return [
+        Pull(None if arm is None else arm == better, bool(coin))
+        for arm, coin in zip(game.arms, game.rewards, strict=True)
+    ]
 
 
 def _count(answer: PressureAnswer, outcome: str) -> int:

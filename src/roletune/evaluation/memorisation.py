@@ -83,6 +83,19 @@ def distinct(replies: Sequence[Sequence[str]], n: int) -> float:
     return len(set(grams)) / len(grams) if grams else 0.0
 
 
+def distinct_without(replies: Sequence[Sequence[str]], n: int) -> list[float]:
+    """`distinct` of all replies but one, for each that is left out; in one pass over them."""
+    each = [Counter(_grams(reply, n)) for reply in replies]
+    holders = Counter(chain.from_iterable(each))  # of each run, the replies that have it
+    total = sum(counts.total() for counts in each)
+    found = []
+    for counts in each:
+        left = total - counts.total()
+        gone = sum(holders[gram] == 1 for gram in counts)
+        found.append((len(holders) - gone) / left if left else 0.0)
+    return found
+
+
 def said_again(replies: Sequence[Sequence[str]]) -> list[float]:
     """Per reply that is long enough, the share of its runs of `REPEATED` words that another reply holds too."""
     each = [_grams(reply, REPEATED) for reply in replies]
@@ -105,7 +118,7 @@ def measure_copying(replies: Sequence[str], training: TrainingText, *, resamples
         longest=estimate_mean([float(one.longest) for one in found], resamples=resamples),
         passage=longest.passage,
         passage_words=longest.longest,
-        distinct=jackknife(said, lambda some: distinct(some, 2)) if len(said) > 1 else None,
+        distinct=jackknife(distinct(said, 2), distinct_without(said, 2)) if len(said) > 1 else None,
         repeated=_mean(again, resamples),
     )
 
