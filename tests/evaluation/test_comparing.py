@@ -61,7 +61,10 @@ def test_distinct_pairs_of_words_are_a_figure_of_all_replies_and_nobody_s_merit(
     def talk(*texts):
         return {f"q{k}": Said("Mira", f"q{k}", "", text) for k, text in enumerate(texts)}
 
-    same, other = talk(*["the lamp is lit"] * 9, ""), talk(*[f"lamp {k} burns {k + 1} nights" for k in range(9)], "a b")
+    same, other = (
+        talk(*["the lamp is lit"] * 9, ""),
+        talk(*[f"lamp {k} burns" + " on" * (k % 3) for k in range(9)], "a b"),
+    )
     found = compare_entries([entry("a", {}, same), entry("b", {}, other)])
     (figure,), (difference,) = found.figures, found.differences
     assert figure.estimates["a"].value == pytest.approx(3 / 27)

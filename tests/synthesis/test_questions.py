@@ -48,6 +48,15 @@ def test_questions_are_read_whatever_stands_around_them_and_talk_is_not_one():
     assert len(parse_questions(reply(told), call(1))) == 1
 
 
+def test_a_list_of_questions_without_labels_is_read_and_the_talk_around_it_is_not():
+    told = "Here are 3:\n\n1. What did he build?\n- **Who kept the lamp?**\n你是谁？\nHe kept the lamp for years."
+    assert [one.text for one in parse_questions(reply(told), call())] == [
+        "What did he build?",
+        "Who kept the lamp?",
+        "你是谁？",
+    ]
+
+
 def test_a_reply_without_a_question_is_told_with_its_text():
     with pytest.raises(ReplyError) as error:
         parse_questions(reply("I would rather not."), call())

@@ -4,6 +4,7 @@ import asyncio
 import io
 
 import pytest
+import yaml
 from rich.console import Console
 from tests.character import make_character
 from tests.verbs.test_interview import BAD, GOOD, prepared, saying
@@ -114,3 +115,20 @@ def test_nobody_stands_against_itself_and_nobody_untrained(folder):
     (folder / "build" / "adapter" / "adapter_model.safetensors").unlink()
     with pytest.raises(ProjectError, match=r"was not trained yet\. Run: roletune run"):
         vote(folder, [])
+
+
+def test_contestants_that_the_settings_add_can_be_voted_on_and_three_are_ranked(folder):
+    path = folder / "character.yaml"
+    with pytest.raises(ProjectError, match=r"arena: there is no contestant 'rolegpt'; there are base"):
+        vote(folder, [], pair=("adapter", "rolegpt"))
+    settings = yaml.safe_load(path.read_text())
+    settings.setdefault("evaluate", {})["contestants"] = {"rolegpt": True}
+    write_text(path, yaml.safe_dump(settings))
+    vote(folder, for_the_adapter)
+    _, kept, _, told = vote(folder, for_the_adapter, pair=("adapter", "rolegpt"))
+    assert {frozenset((one.left, one.right)) for one in kept} == {
+        frozenset(("adapter", "base_prompt")),
+        frozenset(("adapter", "rolegpt")),
+    }
+    ranked = told.split("Ranking")[1].splitlines()[1:4]
+    assert [line.split()[0] for line in ranked] == ["adapter", "base_prompt", "rolegpt"]

@@ -1,6 +1,7 @@
 """Runs and files of replies, found and put side by side."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,7 @@ def test_on_real_replies_trained_agents_leak_more_than_a_prompted_model():
     worse = {row.figure for row in found.differences if row.entrant == "sft" and row.direction == "worse"}
     assert {"leaks, by hand", "leaks, by expressions"} <= worse
     assert any(
-        line.startswith("sft against chatgpt: worse in") and "leaks, by hand" in line for line in render_words(found)
+        line.startswith("sft against chatgpt:") and re.search(r"[Ww]orse in [^;:]*leaks, by hand \(53", line)
+        for line in render_words(found)
     )
     assert all(figure.estimates["sft"].n <= 545 for figure in found.figures)

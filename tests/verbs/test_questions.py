@@ -6,9 +6,11 @@ from tests.character import make_character, workbench
 from typer.testing import CliRunner
 
 from roletune.cli import app
+from roletune.engine.store import read_records
 from roletune.evaluation.questions import read_questions
 from roletune.llm.scripted import ScriptedModel
 from roletune.pipeline import make
+from roletune.records import Rejection
 from roletune.synthesis.questions import TOPICS, QuestionsWanted
 from roletune.verbs.questions import propose_questions
 
@@ -70,6 +72,7 @@ def test_a_reply_without_questions_is_rejected_with_its_text_and_the_others_coun
     found, _ = proposed(folder, QuestionsWanted(per_topic=3, per_call=3), write_little)
     assert {one.topic for one in found.added} == set(TOPICS[1:])
     assert [one.record["raw"] for one in found.rejected if "raw" in one.record] == ["No."]
+    assert read_records(folder / "build" / "questions.rejected.jsonl", Rejection) == list(found.rejected)
 
 
 def test_a_full_file_asks_nobody(tmp_path):

@@ -14,14 +14,15 @@ from rich.text import Text
 from roletune.cli.session import AsJson, Character, print_json, run_session
 from roletune.evaluation.judging.contests import votes_report
 from roletune.evaluation.judging.fence import bounded
-from roletune.records import Contestant, PairwiseReport
+from roletune.records import PairwiseReport
 from roletune.verbs.arena import Bout, Bouts, current_votes, prepare, record
 from roletune.workbench import Workbench
 
 KEYS: dict[str, Literal["left", "right", "tie"]] = {"a": "left", "b": "right", "t": "tie"}
 ASKED = "Which is more like the character? a, b, t for a tie, s to skip, q to end: "
-Name = Annotated[str, typer.Option(help="base, base_prompt or adapter.")]
-NAMES: dict[str, Contestant] = {"base": "base", "base_prompt": "base_prompt", "adapter": "adapter"}
+Name = Annotated[
+    str, typer.Option(help="base, base_prompt, adapter, or one that the settings add (rolegpt, or by its name).")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -41,14 +42,11 @@ def arena(
     as_json: AsJson = False,
 ) -> None:
     """Vote blindly between two contestants; who was who is told at the end."""
-    for name in (first, second):
-        if name not in NAMES:
-            raise typer.BadParameter(f"there is no contestant {name!r}; there are {', '.join(NAMES)}")
     who = voter or getuser()
     console = Console(stderr=as_json)
 
     async def session(bench: Workbench) -> None:
-        bouts = await prepare(bench, (NAMES[first], NAMES[second]), voter=who, seed=seed, questions=questions)
+        bouts = await prepare(bench, (first, second), voter=who, seed=seed, questions=questions)
         _vote(bench, bouts, console, voter=who, seed=seed)
         report = votes_report(current_votes(bench))
         if as_json:
@@ -100,6 +98,10 @@ def _print(report: PairwiseReport | None, console: Console) -> None:
             rate = duel.win_rate
             line += f"; {duel.a} wins {rate.value:.0%} [{rate.low:.0%}, {rate.high:.0%}] of the decided ones"
         console.print(Text(line))
+    if len(report.standings) > 2:
+        console.print(Text("\nRanking, in log units around 0 (Bradley-Terry, 95 % intervals):", "bold"))
+        for row in report.standings:
+            console.print(Text(f"{row.name} {row.strength:+.2f} [{row.low:+.2f}, {row.high:+.2f}]"))
     if report.first:
         rate = report.first
         console.print(Text(f"The left one won {rate.value:.0%} [{rate.low:.0%}, {rate.high:.0%}].", "dim"))

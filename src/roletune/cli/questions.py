@@ -10,7 +10,7 @@ import typer
 from roletune.cli.session import AsJson, Character, print_json, run_session
 from roletune.pipeline import make
 from roletune.synthesis.questions import QuestionsWanted
-from roletune.verbs.questions import Proposed, propose_questions
+from roletune.verbs.questions import NAME, Proposed, propose_questions
 from roletune.workbench import Workbench
 
 
@@ -35,7 +35,7 @@ def questions(
     async def work(bench: Workbench) -> Proposed:
         await make(bench, "profile")
         proposed = await propose_questions(bench, wanted)
-        for line in _told(proposed, character):
+        for line in _told(proposed, character, bench.project.rejected(NAME)):
             bench.progress.say(line)
         return proposed
 
@@ -51,10 +51,10 @@ def questions(
         )
 
 
-def _told(proposed: Proposed, folder: Path) -> list[str]:
+def _told(proposed: Proposed, folder: Path, rejected: Path) -> list[str]:
     reasons = {one.reason: sum(other.reason == one.reason for other in proposed.rejected) for one in proposed.rejected}
     dropped = "".join(f"; {count} not kept: {reason}" for reason, count in reasons.items())
     lines = [f"{len(proposed.added)} questions added to the {proposed.there} of {proposed.path}{dropped}"]
     if proposed.rejected:
-        lines.append("To draw others: the same command with another --round")
+        lines += [f"Not kept, with reasons: {rejected}", "To draw others: the same command with another --round"]
     return [*lines, f"Edit the file, then: roletune evaluate {folder} --with interview"]

@@ -35,5 +35,5 @@ def diversity_difference(mine: Mapping[str, str], theirs: Mapping[str, str]) -> 
     value = distinct(first, PAIR) - distinct(second, PAIR)
     without = [a - b for a, b in zip(distinct_without(first, PAIR), distinct_without(second, PAIR), strict=True)]
     error = standard_error(without)
-    p = math.erfc(abs(value) / error / math.sqrt(2)) if error else float(value == 0)
+    p = math.erfc(abs(value) / error / math.sqrt(2)) if error else 1.0  # nothing varies: nothing is known
     return Tested(value, value - Z95 * error, value + Z95 * error, p), len(both)

@@ -6,6 +6,7 @@ words. A question that is there already, in other words too, is rejected with th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 from typing import NamedTuple
@@ -24,6 +25,8 @@ from roletune.synthesis.labelled import read_blocks
 TOPICS = ("past experiences", "relationships", "values", "hard questions")
 LABELS = {"question": ("q", "问题", "提问", "问")}
 
+_QUOTES = '"“”「」* '
+_NUMBER = re.compile(r"^[\s>#*•\-]*(?:\(?\d{1,3}[.)、:]\s*)?")
 _OVERLAP = 0.7  # of the words of two questions, from which they are one
 _LONGEST = 300  # characters: what is longer is no question but a talk about one
 _SHOWN = 4  # passages in one call
@@ -82,14 +85,23 @@ async def write_questions(
 
 
 def parse_questions(reply: ChatReply, call: TopicCall) -> list[Question]:
-    """At most as many as were asked for, each ending in a question mark or an order ("Tell me ...")."""
-    told = [block.get("question", "").strip('"“”「」 ') for block in read_blocks(reply, LABELS)]
+    """At most as many as were asked for, each ending in a question mark or an order ("Tell me ...").
+
+    A writer that forgets the label and makes a list of questions is read too, its other lines are not.
+    """
+    told = [block.get("question", "").strip(_QUOTES) for block in read_blocks(reply, LABELS)] or _listed(reply.text)
     fit = [text for text in told if len(words_of(text)) > 1 and len(text) <= _LONGEST and text[-1] in "?？.。!！"]
     if not fit:
         raise ReplyError("no question in the reply", reply.text)
     return [Question(id=fingerprint(text, call.topic, length=8), text=text, topic=call.topic) for text in fit][
         : call.questions
     ]
+
+
+def _listed(text: str) -> list[str]:
+    """Lines that are questions, without their numbers."""
+    lines = [_NUMBER.sub("", line).strip(_QUOTES) for line in text.splitlines()]
+    return [line for line in lines if line[-1:] in ("?", "？")]
 
 
 def new_questions(written: Sequence[Question], known: Sequence[Question]) -> tuple[list[Question], list[Rejection]]:

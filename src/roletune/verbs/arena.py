@@ -20,7 +20,7 @@ from roletune.errors import ProjectError
 from roletune.evaluation.questions import read_questions
 from roletune.evaluation.replies import ask_all
 from roletune.records import Contestant, Question, Vote
-from roletune.verbs.contestants import adapter_hash, contenders, sampling
+from roletune.verbs.contestants import adapter_hash, check_names, contenders, sampling
 from roletune.workbench import Workbench
 
 FILE = "votes.jsonl"
@@ -60,7 +60,8 @@ def open_questions(
     bench: Workbench, pair: tuple[Contestant, Contestant], *, voter: str, seed: int, questions: Path | None = None
 ) -> tuple[list[Question], int]:
     """The questions that `voter` has not voted on for this pair and these weights, in a drawn order; and how many are
-    done. Raises ProjectError for a contestant against itself, and for a character without an adapter."""
+    done. Raises ProjectError for an unknown contestant, one against itself, and a character without an adapter."""
+    check_names(bench, pair, "arena")
     if pair[0] == pair[1]:
         raise ProjectError(f"{pair[0]} can't stand against itself. Name two contestants, as base_prompt and adapter.")
     if not (bench.project.build / "adapter" / "adapter_model.safetensors").is_file():

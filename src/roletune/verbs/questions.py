@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from roletune.engine.store import append_record, read_records
+from roletune.engine.store import append_record, read_records, write_records
 from roletune.errors import ProjectError
 from roletune.evaluation.questions import read_questions
 from roletune.evaluation.questions_file import add_questions
@@ -50,6 +50,7 @@ async def propose_questions(bench: Workbench, wanted: QuestionsWanted) -> Propos
     known = [*there, *_proposed_before(bench)]
     new, repeated = new_questions([one for questions in made for one in questions], known)
     add_questions(path, new)
+    write_records(bench.project.rejected(NAME), [*failed, *repeated])
     for one in new:
         append_record(_journal(bench), one)
     return Proposed(path, len(there), tuple(new), (*failed, *repeated))
