@@ -213,7 +213,7 @@ def _rate_of_products(model: Any, clock: str) -> Result:
     """FLOP/s of the widest linear layer alone, 2,048 rows at once, by the same clock as the steps."""
     import torch
 
-    weights = [w for w in model.peft.parameters() if w.ndim == 2 and not w.requires_grad]
+    weights = [w for w in model.model.parameters() if w.ndim == 2 and not w.requires_grad]
     weight = max(weights[1:], key=lambda w: w.numel() if w.numel() < weights[0].numel() else 0)
     rows = torch.randn(2048, weight.shape[1]).to(weight.dtype)
     now = time.process_time if clock == "cpu" else time.perf_counter

@@ -133,8 +133,11 @@ class Workbench:
 
     def on_stage(self, strength: float) -> ChatModel:
         """The base model with the adapter at this scale; nothing is remembered. ModelError where it can't be scaled."""
-        if self.base.gguf is None and strength not in (0.0, 1.0):
-            raise ModelError(f"{self.base.label} runs in this process, where an adapter is on (1) or off (0).")
+        if strength not in (0.0, 1.0) and "character" not in self.models and not self.local.scales():
+            raise ModelError(
+                f"What was trained of {self.base.label} is on (1) or off (0): only an adapter that llama.cpp serves "
+                "has strengths between."
+            )
         return self.models.get("character") or self.local.at(strength)
 
     def contestants(self, stage: str) -> tuple[ChatModel, ChatModel]:

@@ -71,6 +71,6 @@ def test_a_recipe_in_4_bits_trains_and_leaves_an_adapter(tiny_base, tiny_sequenc
 def test_weights_in_4_bits_are_a_quarter(tiny_base):
     pytest.importorskip("bitsandbytes")
     model = TrainableModel.load(tiny_base, Recipe(rank=4, quantisation="nf4"), pick_device("cpu"))
-    weight = model.peft.get_base_model().model.layers[0].mlp.up_proj.base_layer.weight
+    weight = model.model.get_base_model().model.layers[0].mlp.up_proj.base_layer.weight
     assert weight.dtype == torch.uint8
     assert weight.numel() == 64 * 96 // 2

@@ -20,7 +20,7 @@ def stock_loss_and_gradient(model, sequences, tiny_config, family, **settings):
     stock = get_peft_model(
         base, LoraConfig(r=RECIPE.rank, lora_alpha=RECIPE.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
     )
-    ours = dict(model.peft.named_parameters())
+    ours = dict(model.model.named_parameters())
     with torch.no_grad():
         for name, parameter in stock.named_parameters():
             parameter.copy_(ours[name])
@@ -54,7 +54,7 @@ def test_loss_and_gradients_are_pefts_own(family, settings, taken, trainable, ti
     loss.backward()
     expected, grads = stock_loss_and_gradient(model, sequences, tiny_config, family, **settings)
     assert loss.item() == pytest.approx(expected, rel=1e-6)
-    ours = {name: p.grad for name, p in model.peft.named_parameters() if p.requires_grad}
+    ours = {name: p.grad for name, p in model.model.named_parameters() if p.requires_grad}
     scale = max(grad.abs().max() for grad in grads.values())
     torch.testing.assert_close(ours, grads, rtol=1e-4, atol=1e-5 * scale.item())
 

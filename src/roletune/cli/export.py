@@ -13,6 +13,7 @@ from roletune.evaluation.model_card import vllm_rank
 from roletune.models.dequantise import trainable_folder
 from roletune.models.gguf_base import GgufType, servable_gguf
 from roletune.models.hub import BASE_LINK
+from roletune.models.trained import whole_model
 from roletune.project import Project
 from roletune.records import Profile
 from roletune.verbs.bundle import write_bundle
@@ -79,14 +80,15 @@ def export(
             return told | {"lines": _exchanged(told, trainer)}
         folder = to or bench.project.build / "export"
         hashes = copy_adapter(bench, folder)
-        if merged or gguf:
+        whole = whole_model(bench.project.build / "adapter") is not None
+        if merged or gguf or whole:
             hashes |= write_merged(bench, folder)
         if gguf:
             hashes |= write_merged_gguf(bench, folder, cast(list[GgufType], gguf))
         hashes |= write_modelfile(bench, folder, hashes)
         told = {"folder": str(folder), "sha256": hashes, **_licence(bench.project)}
         if hub:
-            told["url"] = push(bench, folder / MERGED if merged else folder, hub, private=not public)
+            told["url"] = push(bench, folder / MERGED if merged or whole else folder, hub, private=not public)
         return told | {"lines": [] if as_json else _how_to_use(bench, folder, told)}
 
     told = run_session(character, work, as_json=as_json)

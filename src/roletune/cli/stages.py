@@ -144,11 +144,12 @@ def what_next(bench: Workbench, until: str, folder: Path) -> list[str]:
     lists = [bench.project.build / name for name in writes if name.endswith(".rejected.jsonl")]
     lines = [f"Not kept, with reasons: {path}" for path in lists if path.is_file() and path.stat().st_size]
     if until == names[-1]:
+        gguf = bench.local.adapter_gguf() or bench.local.whole_gguf()
         return [
             *lines,
             "",
             f"Report:  {bench.project.build / 'report' / 'report.html'}",
-            *([f"GGUF:    {gguf.resolve()}"] if (gguf := bench.local.adapter_gguf()) else []),
+            *([f"GGUF:    {gguf.resolve()}"] if gguf else []),
             f"Talk:    {program()} chat {folder}",
             f"Export:  {program()} export {folder}",
             *([f"Forgot:  {program()} run {folder} --with {FORGETTING}"] if is_unmeasured(bench) else []),

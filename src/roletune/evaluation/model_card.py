@@ -30,8 +30,10 @@ def render_card(
 ) -> str:
     """`README.md` of the adapter's folder; `gguf` tells whether an `adapter.gguf` is beside it.
 
-    With `merged` that of a model into whose weights the adapter was added.
+    With `merged` that of a model into whose weights the adapter was added; one that was trained whole is a model, too.
     """
+    whole = report.training.recipe.get("method") == "full"
+    merged = merged or whole
     hub = report.base_model if HUB_ID.fullmatch(report.base_model) else ""
     recipe = {name: value for name, value in report.training.recipe.items() if name != "base"}  # may be a path
     page = (
@@ -49,6 +51,7 @@ def render_card(
             licence=licence,
             gguf=gguf and not merged,
             merged=merged,
+            whole=whole,
             slug=slug(report.character) or "character",
             vllm_rank=vllm_rank(int(recipe.get("rank", 64))),
             contestants=CONTESTANTS,

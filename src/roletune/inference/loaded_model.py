@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from roletune.errors import MissingExtraError, ModelError, ResourceError
+from roletune.errors import ModelError, ResourceError
 from roletune.models.device import is_out_of_memory, pick_device
 from roletune.models.hashing import hash_files
-from roletune.models.load import load_causal_lm, load_tokenizer, quiet
+from roletune.models.load import load_causal_lm, load_tokenizer
+from roletune.models.trained import put_on, whole_model
 from roletune.models.weights import Weights
 from roletune.records import Message, fingerprint
 from roletune.rendering.template import Renderer
@@ -43,6 +44,10 @@ class LoadedModel:
     @contextlib.contextmanager
     def at_strength(self, strength: float) -> Iterator[None]:
         """The adapter at another scale for the length of a `with` block; 1 is as it was trained, 0 is without it."""
+        if strength == 0 and self.adapter is not None:
+            with self.model.disable_adapter():
+                yield
+            return
         layers = [part for part in self.model.modules() if hasattr(part, "scaling") and hasattr(part, "set_scale")]
         before = [dict(layer.scaling) for layer in layers]
         try:
@@ -55,7 +60,7 @@ class LoadedModel:
 
 
 def load_model(folder: Path, adapter: Path | None = None) -> LoadedModel:
-    """Load a base in the Hugging Face layout, and an adapter as PEFT writes it. Blocks for as long as that takes.
+    """Load a base in the Hugging Face layout, and what was trained of it. Blocks for as long as that takes.
 
     Raises ModelError or RenderError for what can't be used, ResourceError if the memory does not suffice.
     """
@@ -69,7 +74,7 @@ def load_model(folder: Path, adapter: Path | None = None) -> LoadedModel:
         ends = _end_tokens(model, renderer)
         _forget_own_sampling(model, ends)
         if adapter is not None:
-            model = _with_adapter(model, adapter)
+            model = put_on(model, adapter, getattr(torch, device.dtype))
         return LoadedModel(model.to(device.name).eval(), renderer, device.name, adapter, ends)
 
 
@@ -77,8 +82,14 @@ def served_identity(base: Weights, adapter: Path | None) -> str:
     """What decides the replies: the base's weights and tokenizer with its template, and the adapter if it is used."""
     folder = base.folder
     tokenizer = [folder / name for name in _TOKENIZER_FILES if (folder / name).is_file()] if folder else []
-    changed = [adapter / "adapter_model.safetensors", adapter / "adapter_config.json"] if adapter else []
+    changed = [path for path in _trained_files(adapter) if path.is_file()] if adapter else []
     return fingerprint(base.identity(), "transformers", hash_files(tokenizer), hash_files(changed) if changed else "")
+
+
+def _trained_files(folder: Path) -> tuple[Path, ...]:
+    if whole := whole_model(folder):
+        return (whole / "model.safetensors", whole / "config.json")
+    return (folder / "adapter_model.safetensors", folder / "adapter_config.json")
 
 
 def _end_tokens(model: Any, renderer: Renderer) -> frozenset[int]:
@@ -98,23 +109,6 @@ def _forget_own_sampling(model: Any, ends: frozenset[int]) -> None:
     from transformers import GenerationConfig
 
     model.generation_config = GenerationConfig(eos_token_id=sorted(ends), pad_token_id=min(ends))
-
-
-def _with_adapter(model: Any, adapter: Path) -> Any:
-    try:
-        from peft import PeftModel
-        from safetensors import SafetensorError
-    except ImportError as error:
-        raise MissingExtraError("Loading an adapter", "train") from error
-    if not (adapter / "adapter_model.safetensors").is_file():
-        raise ModelError(f"{adapter} has no adapter_model.safetensors. Train it again, or name another folder.")
-    try:
-        with quiet():
-            return PeftModel.from_pretrained(model, str(adapter))
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        if isinstance(error, RuntimeError) and "size mismatch" not in str(error):
-            raise  # not about the file: see `explained`
-        raise ModelError(f"The adapter in {adapter} can't be loaded: {error}. Train it again.") from error
 
 
 @contextlib.contextmanager

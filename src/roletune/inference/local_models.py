@@ -1,5 +1,6 @@
 """A character's models on this machine: its base, and the base with its adapter, on one copy of the weights.
 
+A character whose weights were trained whole is a model of its own: its server holds that one instead of the base.
 llama.cpp serves them where it can load them, and transformers in this process where not. Nothing is opened before it is
 asked, one server or one model in memory is open at a time, and two who ask at once get the same one.
 """
@@ -20,6 +21,7 @@ from roletune.llm.on_demand import OnDemandModel
 from roletune.llm.server import LocalServer
 from roletune.models.dequantise import trainable_folder
 from roletune.models.gguf_base import SERVED, servable_gguf
+from roletune.models.trained import ADAPTER_GGUF, WHOLE_GGUF
 from roletune.models.weights import Weights, resolve
 from roletune.records import fingerprint
 
@@ -30,13 +32,13 @@ CONTEXT = 2048  # tokens a conversation may take on the local server, at least
 
 @dataclass
 class LocalModels:
-    """The base by its name, and the adapter that lies in `build/adapter`, whichever that is when it is asked."""
+    """The base by its name, and what was trained in `build/adapter`, whichever that is when it is asked."""
 
     name: str
     build: Path
     context: int  # tokens a conversation may take
     progress: Progress
-    _running: tuple[Path | None, LocalServer] | None = None
+    _running: tuple[tuple[Path | None, Path | None], LocalServer] | None = None
     _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
     _loaded: LoadedModel | None = None
 
@@ -47,20 +49,30 @@ class LocalModels:
 
     def adapter_gguf(self) -> Path | None:
         """The adapter in use as a GGUF file; None where it can't be one."""
-        path = self.build / "adapter" / "adapter.gguf"
+        path = self.build / "adapter" / ADAPTER_GGUF
         return path if path.is_file() else None
+
+    def whole_gguf(self) -> Path | None:
+        """The whole model that was trained as a GGUF file; None where it is an adapter, or can't be one."""
+        path = self.build / "adapter" / WHOLE_GGUF
+        return path if path.is_file() else None
+
+    def scales(self) -> bool:
+        """Whether the adapter can be put on at any strength, not only on and off."""
+        return self.base.gguf is not None and self.adapter_gguf() is not None
 
     def at(self, scale: float | None) -> ChatModel:
         """The base with the adapter at this scale, on what holds both; None: the base alone, which needs no adapter."""
-        gguf = self.adapter_gguf() if scale is not None else None
+        lora, whole = (self.adapter_gguf(), self.whole_gguf()) if scale is not None else (None, None)
+        gguf = lora or whole
         if self.base.gguf is None or (scale is not None and gguf is None):  # nothing that llama.cpp could load
             return self._in_process(scale)
         # At scale 0 the adapter changes nothing, so a retrained one keeps the base's old replies.
         identity = fingerprint(self.base.identity(), SERVED, file_hash(gguf) if gguf and scale else "")
 
         async def open_model() -> ChatModel:
-            server = await self._server(gguf)
-            return server.chat_model(identity, {LORA: scale or 0.0} if gguf else {})
+            server = await self._server(lora, whole if scale else None)
+            return server.chat_model(identity, {LORA: scale or 0.0} if lora else {})
 
         return OnDemandModel(f"{identity} {scale}", self._label(scale), open_model)
 
@@ -96,14 +108,14 @@ class LocalModels:
                 self._loaded = await asyncio.to_thread(load_model, folder, adapter)
         return self._loaded
 
-    async def _server(self, adapter: Path | None) -> LocalServer:
-        """The local server with this adapter; one server at a time, since each holds the base's weights."""
+    async def _server(self, adapter: Path | None, whole: Path | None = None) -> LocalServer:
+        """The local server with this adapter, or of a whole model; one at a time, since each holds all weights."""
         async with self._starting:
-            if self._running is None or self._running[0] != adapter:
+            if self._running is None or self._running[0] != (adapter, whole):
                 await self.close()
                 server = LocalServer(
                     # The very weights that are trained on: a coarser file of them answers otherwise (docs/models.md).
-                    servable_gguf(self.base, trainable_folder(self.base, self.progress)),
+                    whole or servable_gguf(self.base, trainable_folder(self.base, self.progress)),
                     loras=[(LORA, adapter)] if adapter else [],
                     n_ctx=max(CONTEXT, self.context),
                     n_parallel=SLOTS,
@@ -111,5 +123,5 @@ class LocalModels:
                     label=self.base.label,
                 )
                 await server.start(self.progress)
-                self._running = (adapter, server)
+                self._running = ((adapter, whole), server)
             return self._running[1]

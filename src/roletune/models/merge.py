@@ -6,14 +6,13 @@ not at all; safetensors only; the base's tokenizer and chat template go with it.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from roletune.errors import MissingExtraError, ModelError, ResourceError
+from roletune.errors import MissingExtraError, ModelError
 from roletune.models import folder as layout
 from roletune.models.load import load_causal_lm, load_tokenizer, quiet
+from roletune.models.trained import write_model
 
 
 def merge_adapter(base: Path, adapter: Path, out: Path, label: str) -> Path:
@@ -36,22 +35,5 @@ def merge_adapter(base: Path, adapter: Path, out: Path, label: str) -> Path:
             f"The adapter in {adapter} does not fit {label}: {error}. Name the base that it was trained on."
         ) from error
     merged.config._name_or_path = label
-    _write(merged.to(getattr(torch, str(kept))), load_tokenizer(base), out)
+    write_model(merged.to(getattr(torch, str(kept))), load_tokenizer(base), out)
     return out
-
-
-def _write(model: Any, tokenizer: Any, out: Path) -> None:
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            dir=out.parent, prefix=f".{out.name}-", ignore_cleanup_errors=True
-        ) as temporary:
-            folder = Path(temporary) / "whole"
-            with quiet():
-                model.save_pretrained(folder)
-                tokenizer.save_pretrained(folder)
-            if out.is_dir():
-                shutil.rmtree(out)
-            folder.replace(out)
-    except OSError as error:
-        raise ResourceError(f"{out} can't be written ({error.strerror or error}). Free some space there.") from error

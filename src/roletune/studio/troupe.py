@@ -16,6 +16,7 @@ from roletune.errors import ProjectError
 from roletune.inference.actor import Actor
 from roletune.inference.conversation import Conversation
 from roletune.llm.model import ChatModel
+from roletune.models.trained import trained_weights
 from roletune.project import Project
 from roletune.verbs.load import ai_notice, read_backstage, read_persona
 from roletune.verbs.notices import notices
@@ -42,7 +43,7 @@ class Player:
     @property
     def trained(self) -> bool:
         """Whether it has an adapter."""
-        return (self.project.build / "adapter" / "adapter_model.safetensors").is_file()
+        return trained_weights(self.project.build / "adapter") is not None
 
     def begin(self) -> Conversation:
         """The opening scene of a chat."""

@@ -3,11 +3,14 @@
 The adapters of a model are hundreds of small matrices. Laid into one fp32 vector (the model's parameters become views
 of it), the optimizer's step, the gradient's norm and the checkpoint are one operation each, and the copy in the model's
 precision is made once per step instead of at each use. Data parallelism is then one sum of one vector.
+
+Adapters are read from that copy by `lora`; where a model's own weights are trained, its modules read them, so their
+parameters become views of the copy instead (`in_place`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +19,14 @@ from torch import Tensor, nn
 class FlatParameters:
     """fp32 masters of `parameters` in their order, with gradients, and their copy in `compute_dtype`.
 
-    `master` is a leaf with its gradient allocated; the parameters and their `.grad` are views of both, so a backward
-    adds into `master.grad`. `compute` is `master` itself if the dtype is fp32.
+    `master` is a leaf with its gradient allocated, into which a backward adds. `compute` is `master` itself if it is to
+    be fp32. The parameters become views of `master`, or with `in_place` of `compute`; `matrices` is how many of the
+    leading weights belong to matrices, if those come first: vectors do not decay.
     """
 
-    def __init__(self, parameters: Sequence[nn.Parameter], compute_dtype: torch.dtype) -> None:
+    def __init__(
+        self, parameters: Sequence[nn.Parameter], compute_dtype: torch.dtype, *, in_place: bool = False
+    ) -> None:
         device = parameters[0].device
         size = sum(parameter.numel() for parameter in parameters)
         self.master = nn.Parameter(torch.empty(size, dtype=torch.float32, device=device))
@@ -28,19 +34,33 @@ class FlatParameters:
         self.compute = (
             self.master.detach() if compute_dtype == torch.float32 else self.master.detach().to(compute_dtype)
         )
+        self.matrices = sum(parameter.numel() for parameter in parameters if parameter.ndim > 1)
         self._places: dict[nn.Parameter, int] = {}
-        at = 0
+        viewed, at = self.compute if in_place else self.master.data, 0
         for parameter in parameters:
             self._places[parameter] = at
             part = slice(at, at + parameter.numel())
             self.master.data[part] = parameter.data.reshape(-1)
-            parameter.data = self.master.data[part].view(parameter.shape)
-            parameter.grad = self.master.grad[part].view(parameter.shape)
+            parameter.data = viewed[part].view(parameter.shape)
+            if viewed.dtype == torch.float32:
+                parameter.grad = self.master.grad[part].view(parameter.shape)
+            else:
+                # A gradient has its parameter's dtype; added up in fp32, micro-batches are summed as for adapters.
+                parameter.register_post_accumulate_grad_hook(self._adder(self.master.grad[part]))
             at += parameter.numel()
         self.refresh()
 
     def __len__(self) -> int:
         return self.master.numel()
+
+    @staticmethod
+    def _adder(total: Tensor) -> Callable[[Tensor], None]:
+        def add(parameter: Tensor) -> None:
+            assert parameter.grad is not None
+            total.add_(parameter.grad.reshape(-1))
+            parameter.grad = None
+
+        return add
 
     def refresh(self) -> None:
         """Bring `compute` up to date; to be called whenever the masters change."""

@@ -36,9 +36,11 @@ class Forecast:
 
 def work_of_a_token(base: Architecture, recipe: Recipe) -> float:
     """Floating point operations: twice the frozen weights forward and back, the adapters three times, the head where
-    there is loss.
+    there is loss. What is trained has a gradient, a third product.
     """
     head = base.vocabulary * base.hidden * _SUPERVISED
+    if recipe.method == "full":
+        return (8 if recipe.gradient_checkpointing else 6) * base.linear_weights + 6 * head
     passes = 6 if recipe.gradient_checkpointing else 4
     return passes * base.linear_weights + 6 * adapter_weights(base, recipe) + 4 * head
 

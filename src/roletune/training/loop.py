@@ -2,7 +2,7 @@
 
 Guarantees: the loss of a step is the mean over all its supervised tokens, however they fall into micro-batches; what a
 step draws depends on seed and step alone, so a run that was killed and goes on from its checkpoint ends with the same
-bits; the best adapter by validation loss is on disk from the first validation on. Of several processes (`ranks`) each
+bits; the best weights by validation loss are on disk from the first validation on. Of several processes (`ranks`) each
 computes its share of a step and of the validation; weights, state and decisions are the same in all, the first writes.
 """
 
@@ -60,7 +60,7 @@ class Training:
         self.total_steps = recipe.epochs * self._per_epoch
         self.total_tokens = recipe.epochs * sum(map(len, train))
         self._evaluations = evaluation_steps(self._per_epoch, recipe.epochs, recipe.evaluations_per_epoch)
-        self._optimizer = MasterOptimizer(model.flat.master, recipe)
+        self._optimizer = MasterOptimizer(model.flat.master, recipe, model.flat.matrices)
         self._recent: list[float] = []  # losses of the steps since the last point of the curve
 
     @property
@@ -179,7 +179,7 @@ class Training:
         loss = self.validate()
         self.state = self.state.validated(loss)
         if self.state.best_step == self.state.step and self._ranks.first:
-            self.model.save_adapter(run_dir, base_label)
+            self.model.save(run_dir, base_label)
         self._add_point(on_point, validation_loss=loss)
         if self._ranks.first:
             checkpoint.save(run_dir, self.state, self.tensors())

@@ -2,7 +2,8 @@
 
 A vocabulary's logits are by far the widest thing in a small model. Only rows that predict a supervised token are scored
 (a third of a usual dialogue), in chunks, and each chunk leaves its gradient instead of its logits: memory of one chunk,
-no second product in the backward. The sum is in nats; the head is frozen and gets no gradient.
+no second product in the backward. The sum is in nats. A head that is trained gets its gradient in the same pass, summed
+in fp32 over the chunks.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class SupervisedLoss(torch.autograd.Function):
         """hidden [rows, d], head [vocabulary, d], targets [rows] -> scalar, fp32."""
         wanted = ctx.needs_input_grad[0]
         gradient = torch.empty_like(hidden) if wanted else None
+        of_head = torch.zeros_like(head, dtype=torch.float32) if wanted and ctx.needs_input_grad[1] else None
         total = torch.zeros((), dtype=torch.float64, device=hidden.device)
         for start in range(0, hidden.shape[0], CHUNK):
             part = slice(start, start + CHUNK)
@@ -38,12 +40,16 @@ class SupervisedLoss(torch.autograd.Function):
                 # d loss / d logits = softmax - one at the target
                 slope = scores.exp_()
                 slope[:count].scatter_add_(1, index, torch.full_like(index, -1, dtype=slope.dtype))
-                gradient[part] = (slope.div_(denominator).to(hidden.dtype) @ head)[:count]
-        ctx.gradient = gradient
+                slope = slope.div_(denominator).to(hidden.dtype)
+                gradient[part] = (slope @ head)[:count]
+                if of_head is not None:
+                    of_head += slope.t() @ rows
+        ctx.gradient, ctx.of_head = gradient, of_head
         return (total / denominator).float()
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        """The gradient formed in the forward, times the outer one."""
-        return ctx.gradient * gradient.to(ctx.gradient.dtype), None, None, None
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
+        """The gradients formed in the forward, times the outer one."""
+        of_head = None if ctx.of_head is None else (ctx.of_head * gradient).to(ctx.gradient.dtype)
+        return ctx.gradient * gradient.to(ctx.gradient.dtype), of_head, None, None

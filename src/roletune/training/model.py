@@ -1,4 +1,4 @@
-"""The model in training: a frozen base with PEFT's adapters, their weights as one vector, and its loss.
+"""The model in training: a frozen base with PEFT's adapters, or all its own weights, as one vector; and its loss.
 
 transformers loads and runs it, PEFT adapts it; `fast` takes work away beneath both. `nll` is the one function that
 training and validation need.
@@ -20,7 +20,8 @@ from torch.nn import functional
 from roletune.engine.store import write_json
 from roletune.errors import TrainingError
 from roletune.models.device import Device
-from roletune.models.load import FourBit, load_causal_lm, quiet
+from roletune.models.load import FourBit, load_causal_lm, load_tokenizer, quiet
+from roletune.models.trained import WHOLE, write_model
 from roletune.records import fingerprint
 from roletune.training import fast, lora
 from roletune.training.batch import MicroBatch
@@ -34,24 +35,26 @@ from roletune.training.segments import Sections, Segments
 
 
 class TrainableModel:
-    """A causal language model with one LoRA adapter; only `flat.master` is trained.
+    """A causal language model with one LoRA adapter, or trained whole; only `flat.master` is trained.
 
     Where the adapters are fused (`fast.lora`), more of them can stand on the same base (`beside`), each a
-    TrainableModel of its own.
+    TrainableModel of its own. `folder` is where the base is: a whole model is saved with its tokenizer.
     """
 
-    def __init__(self, causal_lm: Any, recipe: Recipe, device: Device) -> None:
+    def __init__(self, causal_lm: Any, recipe: Recipe, device: Device, folder: Path | None = None) -> None:
         self._dtype = getattr(torch, device.dtype)
         self.device = device
+        self._folder, self._whole = folder, recipe.method == "full"
         torch.manual_seed(recipe.seed)  # PEFT draws the A matrices
-        self.peft = _with_adapter(_prepared(causal_lm, recipe), recipe).to(device.name)
-        self._causal_lm = self.peft.get_base_model()
+        prepared = _prepared(causal_lm, recipe)
+        self.model = (prepared if self._whole else _with_adapter(prepared, recipe)).to(device.name)
+        self._causal_lm = self.model if self._whole else self.model.get_base_model()
         self._name, self.number, self.cast = lora.ADAPTER, 0, lora.Cast()
-        layers = lora.groups(self.peft)
+        layers = lora.groups(self.model)
         self._bind(layers, recipe)
         # Elsewhere than on a CPU, drawing masks is cheap and PEFT's own forward is good; where a layer is computed
         # twice, our masks would not be the same ones again.
-        own = device.name == "cpu" and not recipe.gradient_checkpointing
+        own = device.name == "cpu" and not recipe.gradient_checkpointing and not self._whole
         masks = self._masks if own else None
         self.kernels = choose(self._causal_lm.config, device)
         self.fast = fast.install(self._causal_lm, layers, self.flat, masks, self.cast, self.kernels)
@@ -63,23 +66,23 @@ class TrainableModel:
         """
         other = copy(self)
         torch.manual_seed(recipe.seed)
-        other._name = f"{lora.ADAPTER}{len(self.peft.peft_config)}"
+        other._name = f"{lora.ADAPTER}{len(self.model.peft_config)}"
         with quiet():
-            self.peft.add_adapter(other._name, _lora_config(recipe))
-        layers = lora.groups(self.peft)
+            self.model.add_adapter(other._name, _lora_config(recipe))
+        layers = lora.groups(self.model)
         other._bind(layers, recipe)
         other.number = lora.join(self.fast.inputs, layers, other.flat, other._masks, other._name)
         return other
 
     def release(self) -> Any:
         """The base as it was, without any adapter, for another TrainableModel; this one is of no use any more."""
-        return self.peft.unload()
+        return self.model.unload()
 
     def _bind(self, layers: list[list[Any]], recipe: Recipe) -> None:
-        parameters = lora.ordered_parameters(layers, self._name)
+        parameters = _all_parameters(self.model) if self._whole else lora.ordered_parameters(layers, self._name)
         for parameter in parameters:
             parameter.requires_grad_(True)  # PEFT freezes all adapters but the first
-        self.flat = FlatParameters(parameters, self._dtype)
+        self.flat = FlatParameters(parameters, self._dtype, in_place=self._whole)
         self._generator = torch.Generator()
         self._masks = DropoutMasks(recipe.dropout, self._dtype, self.device.name, self._generator)
 
@@ -94,7 +97,9 @@ class TrainableModel:
         stock = quantised and not use_flash
         attention = fast.STOCK_ATTENTION if stock else fast.attention_for(config, device.name, use_flash=use_flash)
         four_bit = FourBit(device.name, recipe.double_quantisation) if quantised else None
-        return cls(load_causal_lm(folder, getattr(torch, device.dtype), attention, four_bit), recipe, device)
+        # What is trained is loaded unrounded: its masters are in fp32.
+        dtype = torch.float32 if recipe.method == "full" else getattr(torch, device.dtype)
+        return cls(load_causal_lm(folder, dtype, attention, four_bit), recipe, device, folder)
 
     def begin_step(self, seed: int, step: int, rank: int = 0) -> None:
         """All randomness of a step is a function of seed, step and process: a resumed run draws the same."""
@@ -102,14 +107,14 @@ class TrainableModel:
         drawn = int(fingerprint(seed, step, *([rank] if rank else []), length=8), 16)
         torch.manual_seed(drawn)
         self._generator.manual_seed(drawn)
-        self.peft.train()
+        self.model.train()
         self._masks.active = True
         self._masks.renew()
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
         """Without dropout and gradients."""
-        self.peft.eval()
+        self.model.eval()
         self._masks.active = False
         with torch.no_grad():
             yield
@@ -146,13 +151,18 @@ class TrainableModel:
         return functional.cross_entropy(logits.float(), batch.targets, reduction="sum")
 
     def _precision(self) -> torch.autocast:
-        """PEFT's own forward keeps adapters in fp32: it needs autocast. Ours has its copies."""
-        wanted = not self.fast.lora and self._dtype != torch.float32
+        """PEFT's own forward keeps adapters in fp32: it needs autocast. Ours has its copies, a whole model is one."""
+        wanted = not self.fast.lora and not self._whole and self._dtype != torch.float32
         return torch.autocast(self.device.name, dtype=self._dtype, enabled=wanted)
 
-    def save_adapter(self, folder: Path, base_label: str) -> None:
-        """`adapter_model.safetensors` and `adapter_config.json`, as PEFT writes them, with a base fit to share."""
-        write_adapter(self.peft, folder, base_label, self._name)
+    def save(self, folder: Path, base_label: str) -> None:
+        """What was trained, as it computes, with a base fit to share: PEFT's files or a model (`models.trained`)."""
+        if not self._whole:
+            write_adapter(self.model, folder, base_label, self._name)
+            return
+        assert self._folder is not None, "a model without a folder has no tokenizer to be saved with"
+        self.model.config._name_or_path = base_label
+        write_model(self.model, load_tokenizer(self._folder), folder / WHOLE)
 
 
 def write_adapter(peft: Any, folder: Path, base_label: str, name: str = lora.ADAPTER) -> None:
@@ -166,6 +176,11 @@ def write_adapter(peft: Any, folder: Path, base_label: str, name: str = lora.ADA
     tensors = {name: value.contiguous() for name, value in state.items()}
     write_json(folder / "adapter_config.json", json.loads(json.dumps(config, default=_plain, sort_keys=True)))
     write_tensors(folder / "adapter_model.safetensors", tensors, {"format": "pt"})
+
+
+def _all_parameters(model: Any) -> list[torch.nn.Parameter]:
+    """All of a model's weights in its order, but matrices first; tied ones stand once."""
+    return sorted(model.parameters(), key=lambda parameter: parameter.ndim < 2)
 
 
 def _prepared(causal_lm: Any, recipe: Recipe) -> Any:

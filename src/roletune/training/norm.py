@@ -1,7 +1,7 @@
 """RMSNorm with a backward of its own: two passes over the data instead of autograd's chain of eight.
 
-The forward is that of transformers' Llama family to the last bit: weight * (x / rms(x)), the norm in fp32. The weight
-is frozen, so it gets no gradient.
+The forward is that of transformers' Llama family to the last bit: weight * (x / rms(x)), the norm in fp32. A weight
+that is frozen gets no gradient.
 """
 
 from __future__ import annotations
@@ -27,11 +27,10 @@ def install(model: nn.Module, compute: Compute | None = None) -> int:
 
 
 def _forward_of(norm: nn.Module, compute: Compute) -> Any:
-    weight: Tensor = norm.weight  # type: ignore[assignment]
     epsilon = float(norm.variance_epsilon)  # type: ignore[arg-type]
 
     def forward(hidden_states: Tensor) -> Tensor:
-        return compute(hidden_states, weight, epsilon)
+        return compute(hidden_states, norm.weight, epsilon)  # read now: sharding puts another tensor there
 
     return forward
 
@@ -49,10 +48,13 @@ class RMSNorm(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        """With n = x * scale and g = gradient * weight: (g - n * mean(g * n)) * scale."""
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None]:
+        """With n = x * scale and g = gradient * weight: (g - n * mean(g * n)) * scale; of the weight gradient * n."""
         x, weight, scale = ctx.saved_tensors
         normed = x.float() * scale
+        grad_weight = None
+        if ctx.needs_input_grad[1]:
+            grad_weight = (gradient.float() * normed).flatten(0, -2).sum(0).to(weight.dtype)
         grad = gradient.float() * weight.float()  # a new tensor: the residual has the same gradient
         grad.addcmul_(normed, (grad * normed).mean(-1, keepdim=True), value=-1)
-        return grad.mul_(scale).to(x.dtype), None, None
+        return grad.mul_(scale).to(x.dtype), grad_weight, None

@@ -1,6 +1,7 @@
 """The optimizer of the masters: torch's fused AdamW, or bitsandbytes' paged one, whose state can leave a GPU's memory.
 
-Both are AdamW in 32 bits with betas 0.9 and 0.999; a checkpoint names the moments alike.
+Both are AdamW in 32 bits with betas 0.9 and 0.999; a checkpoint names the moments alike. Where only the leading weights
+decay, matrices but not norms and biases, they are shrunk here before each update, which is the same arithmetic.
 """
 
 from __future__ import annotations
@@ -19,16 +20,21 @@ _MOMENTS = {"adamw": ("exp_avg", "exp_avg_sq"), "paged_adamw_32bit": ("state1", 
 
 
 class MasterOptimizer:
-    """AdamW over one vector; its `moments` are what a checkpoint holds."""
+    """AdamW over one vector, whose first `decayed` weights decay (None: all); a checkpoint holds its `moments`."""
 
-    def __init__(self, master: nn.Parameter, recipe: Recipe) -> None:
+    def __init__(self, master: nn.Parameter, recipe: Recipe, decayed: int | None = None) -> None:
         self._master, self._names = master, _MOMENTS[recipe.optimizer]
-        self._inner: Any = _inner(master, recipe)
+        every = decayed is None or decayed == master.numel()
+        self._shrunk = None if every else master.detach()[:decayed]
+        self._decay = recipe.weight_decay
+        self._inner: Any = _inner(master, recipe, recipe.weight_decay if every else 0.0)
 
     def step(self, learning_rate: float) -> None:
         """One update at this rate."""
         for settings in self._inner.param_groups:
             settings["lr"] = learning_rate
+        if self._shrunk is not None:
+            self._shrunk.mul_(1 - learning_rate * self._decay)
         with _quiet():
             self._inner.step()
 
@@ -60,9 +66,9 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _inner(master: nn.Parameter, recipe: Recipe) -> Any:
+def _inner(master: nn.Parameter, recipe: Recipe, decay: float) -> Any:
     if recipe.optimizer == "adamw":
-        return torch.optim.AdamW([master], weight_decay=recipe.weight_decay, fused=True)
+        return torch.optim.AdamW([master], weight_decay=decay, fused=True)
     from bitsandbytes.optim.adamw import PagedAdamW32bit
 
-    return PagedAdamW32bit([master], weight_decay=recipe.weight_decay)
+    return PagedAdamW32bit([master], weight_decay=decay)

@@ -102,7 +102,8 @@ class Cure:
 
 def plan_memory(base: Architecture, recipe: Recipe, place: Place) -> MemoryPlan:
     """The plan of training `base` by `recipe` at `place`."""
-    parts = (*_weights(base, recipe, place), *_adapters(base, recipe, place), *_computing(base, recipe, place))
+    weights = _whole(base, place) if recipe.method == "full" else _beside(base, recipe, place)
+    parts = (*weights, *_computing(base, recipe, place))
     return MemoryPlan(base, recipe, place, (Part("process", PROCESS[place.device], "libraries and kernels"), *parts))
 
 
@@ -112,12 +113,16 @@ def packed(base: Architecture, recipe: Recipe, place: Place) -> bool:
 
 
 def fused(base: Architecture, recipe: Recipe, place: Place) -> bool:
-    """Whether LoRA is, too (`lora.is_known`)."""
+    """Whether LoRA is, too (`lora.is_known`), or there is none."""
+    if recipe.method == "full":
+        return packed(base, recipe, place)
     return packed(base, recipe, place) and not recipe.gradient_checkpointing
 
 
 def adapter_weights(base: Architecture, recipe: Recipe) -> int:
-    """Weights of the adapters: rank * (in + out) for each adapted layer."""
+    """Weights of the adapters: rank * (in + out) for each adapted layer; none where every weight is trained."""
+    if recipe.method == "full":
+        return 0
     wanted = recipe.target_modules
     chosen = base.linears if wanted == "all-linear" else {n: s for n, s in base.linears.items() if n in wanted}
     return base.layers * recipe.rank * sum(columns + rows for columns, rows in chosen.values())
@@ -157,9 +162,11 @@ def _changes(recipe: Recipe) -> Iterator[dict[str, object]]:
         yield {"micro_tokens": recipe.max_tokens}
     if not recipe.gradient_checkpointing:
         yield {"gradient_checkpointing": True}
-    if recipe.quantisation == "none":
+    if recipe.method == "full":
+        yield {"method": "lora"}
+    elif recipe.quantisation == "none":
         yield {"quantisation": "nf4", "double_quantisation": True}
-    if recipe.rank > 16:
+    if recipe.method == "lora" and recipe.rank > 16:
         yield {"rank": 16}
     if recipe.max_tokens > 512:
         yield {"max_tokens": 512, "micro_tokens": min(recipe.micro_tokens, 512)}
@@ -167,6 +174,28 @@ def _changes(recipe: Recipe) -> Iterator[dict[str, object]]:
 
 def _yaml(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _whole(base: Architecture, place: Place) -> Iterator[Part]:
+    """Every weight is trained: 16 bytes for each, and 2 more where it is computed with in 16 bits."""
+    count, millions = base.weights, f"{base.weights / 1e6:,.0f}M"
+    yield Part("weights: masters", count * 4, f"{millions} x 4 bytes")
+    yield Part("weights: gradients", count * 4, f"{millions} x 4 bytes", "training")
+    yield Part("weights: two moments", count * 8, f"{millions} x 2 x 4 bytes (AdamW)", "training")
+    if place.dtype != "float32":
+        yield Part("weights: copy to compute with", count * 2, f"{millions} x 2 bytes", "training")
+    # The head's gradient in fp32 and in the model's precision, and the embedding's.
+    each, embedding = 4 + 2 * place.width, base.vocabulary * base.hidden
+    how = f"{embedding / 1e6:,.0f}M x {each} bytes"
+    yield Part("gradients of head and embedding", embedding * each, how, "training")
+    if place.device == "cpu":
+        yield Part("file of the weights", base.weights * 2, "read in 16 bits, counted until it is closed", "loading")
+
+
+def _beside(base: Architecture, recipe: Recipe, place: Place) -> Iterator[Part]:
+    """Adapters beside frozen weights."""
+    yield from _weights(base, recipe, place)
+    yield from _adapters(base, recipe, place)
 
 
 def _weights(base: Architecture, recipe: Recipe, place: Place) -> Iterator[Part]:
@@ -223,7 +252,7 @@ def _fast_layer(base: Architecture, recipe: Recipe, place: Place) -> float:
     their product, what the adapters make of each input, and the probabilities of attention.
     """
     queries, keys = base.heads * base.head_dim, base.kv_heads * base.head_dim
-    numbers = 4 * base.hidden + 2 * queries + 2 * keys + 3 * base.inner + 7 * recipe.rank
+    numbers = 4 * base.hidden + 2 * queries + 2 * keys + 3 * base.inner + (recipe.method == "lora") * 7 * recipe.rank
     return place.width * (numbers + _probabilities(base, recipe))
 
 
@@ -232,8 +261,11 @@ def _stock_layer(base: Architecture, recipe: Recipe, place: Place) -> float:
     mask of it; torch's attention keeps no probabilities, but keys and values for every head.
     """
     queries = base.heads * base.head_dim
-    plain = 4 * base.hidden + 4 * queries + 2 * base.inner + 7 * recipe.rank
+    plain = 4 * base.hidden + 4 * queries + 2 * base.inner
     plain += int(_probabilities(base, recipe)) if packed(base, recipe, place) else 0
+    if recipe.method == "full":
+        return place.width * (plain + base.inner)
+    plain += 7 * recipe.rank
     dropped = 5 * base.hidden + queries + base.inner
     return place.width * plain + (place.width + (1 if recipe.dropout else 0)) * dropped
 

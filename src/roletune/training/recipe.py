@@ -39,7 +39,7 @@ class Recipe(BaseModel):
         default="all-linear", description="layers that get an adapter: 'all-linear', or their names"
     )
     dtype: Literal["auto", "bfloat16", "float32"] = Field(
-        default="auto", description="precision of the frozen weights and the products; auto: what the device is fast in"
+        default="auto", description="precision of frozen weights and of products; auto: what the device is fast in"
     )
     quantisation: Literal["none", "nf4"] = Field(default="none", description="nf4: frozen weights in 4 bits (QLoRA)")
     double_quantisation: bool = Field(default=False, description="quantise the constants of the quantisation too")
@@ -61,12 +61,12 @@ class Recipe(BaseModel):
         default=False, description="compute each layer twice and keep only its input: a third slower, far less memory"
     )
     sharding: Literal["none", "fsdp"] = Field(
-        default="none", description="fsdp: the weights are divided between the GPUs of a launch with several processes"
+        default="none", description="fsdp: the weights are divided between the processes of a launch, one for each GPU"
     )
-    weight_decay: float = Field(default=0.001, ge=0, description="of the adapter's matrices, as in AdamW")
+    weight_decay: float = Field(default=0.001, ge=0, description="of the trained matrices, as in AdamW")
     clip: float = Field(default=0.3, ge=0, description="largest norm of a step's gradient; 0: not clipped")
     max_tokens: int = Field(default=1024, ge=8, description="longest example; longer dialogues are made into windows")
-    seed: int = Field(default=0, ge=0, description="decides the adapter's first weights, the order and the dropout")
+    seed: int = Field(default=0, ge=0, description="decides an adapter's first weights, the order and the dropout")
     # When to look, and when to stop
     evaluations_per_epoch: int = Field(default=3, ge=1, description="times an epoch to validate and to checkpoint")
     patience: int = Field(
@@ -78,6 +78,8 @@ class Recipe(BaseModel):
     def _quantised(self) -> Recipe:
         if self.double_quantisation and self.quantisation == "none":
             raise ValueError("double_quantisation needs quantisation: nf4")
+        if self.method == "full" and self.quantisation != "none":
+            raise ValueError("quantised weights can't be trained: method: full needs quantisation: none")
         return self
 
     @property
@@ -129,17 +131,15 @@ def _presets() -> Any:
     return resources.files("roletune") / "recipes"
 
 
-def check_recipe(recipe: Recipe) -> None:
-    """Raise TrainingError for what can't be followed here: better refused than silently trained in another way."""
-    if recipe.method == "full":
+def check_recipe(recipe: Recipe, processes: int = 1) -> None:
+    """Raise TrainingError for what can't be followed here: better refused than silently trained in another way.
+
+    One process has nobody to divide weights with: `sharding` means nothing to it.
+    """
+    if recipe.sharding != "none" and processes > 1:
         raise TrainingError(
-            f"The recipe '{recipe.name}' asks for method: full, and this version trains adapters only. Set method: "
-            f"lora (and a higher learning_rate than {recipe.learning_rate:g}: adapters want about ten times as much)."
-        )
-    if recipe.sharding != "none":
-        raise TrainingError(
-            f"The recipe '{recipe.name}' asks for sharding: {recipe.sharding}, and this version trains on one device. "
-            "Set sharding: none and take a base that fits (roletune train --plan says which)."
+            f"The recipe '{recipe.name}' asks for sharding: {recipe.sharding}, and this version keeps the whole model "
+            "in each process. Set sharding: none and take a base that fits (roletune train --plan says which)."
         )
     asked = [
         name

@@ -1,6 +1,7 @@
-"""Supervised fine-tuning: token sequences become an adapter.
+"""Supervised fine-tuning: token sequences become an adapter, or a model whose every weight was trained.
 
     run/adapter_model.safetensors, adapter_config.json   the best adapter by validation loss, as PEFT writes it
+    run/model/                                           or the best whole model, with its tokenizer
     run/adapter.json                                     the `Adapter` record; if it is there, the run is finished
     run/checkpoint.safetensors                           while the run goes on
     run/events.out.tfevents.*                            for TensorBoard
@@ -25,6 +26,7 @@ from roletune.engine.store import write_text
 from roletune.errors import ModelError, ResourceError, TrainingError
 from roletune.models.architecture import from_folder
 from roletune.models.device import Device, free_memory, is_out_of_memory, pick_device
+from roletune.models.trained import trained_weights
 from roletune.records import Adapter, LossPoint, fingerprint
 from roletune.training import checkpoint
 from roletune.training.checkpoint import TrainingState
@@ -36,7 +38,7 @@ from roletune.training.ranks import Ranks
 from roletune.training.recipe import Recipe, check_recipe
 from roletune.training.sequences import SequenceStatistics, TokenSequence, prepare
 
-RECORD, WEIGHTS = "adapter.json", "adapter_model.safetensors"
+RECORD = "adapter.json"
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def train_job(
         return finished
     if ranks.first:
         (job.run_dir / RECORD).unlink(missing_ok=True)  # of a run whose weights are gone: not finished while it is made
-    check_recipe(recipe)
+    check_recipe(recipe, ranks.size)
     learnt, held_out, statistics = job.prepared()
     device = device_for(recipe.dtype)
     if job.memory_checked:
@@ -146,7 +148,7 @@ def finished_run(run_dir: Path, key: str) -> Adapter | None:
     Raises TrainingError if it is another training.
     """
     path = run_dir / RECORD
-    if not path.exists() or not (run_dir / WEIGHTS).is_file():
+    if not path.exists() or not trained_weights(run_dir):
         return None
     try:
         adapter = Adapter.model_validate_json(path.read_text(encoding="utf-8"))
@@ -160,7 +162,7 @@ def finished_run(run_dir: Path, key: str) -> Adapter | None:
 
 
 def forget_run(run_dir: Path) -> None:
-    """Remove what makes a run finished or lets it go on; its adapter stays until there is a new one."""
+    """Remove what makes a run finished or lets it go on; its weights stay until there are new ones."""
     for path in (run_dir / RECORD, run_dir / checkpoint.FILE, *run_dir.glob("events.out.tfevents.*")):
         path.unlink(missing_ok=True)
 

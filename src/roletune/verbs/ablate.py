@@ -34,7 +34,7 @@ from roletune.records import (
 )
 from roletune.verbs import boundary, dataset, train
 from roletune.verbs.evaluate import load_with_adapter
-from roletune.verbs.stage import Stage, make_stage
+from roletune.verbs.stage import TRAINED, Stage, make_stage
 from roletune.verbs.variants import FULL, Variant, give_records, variant_bench
 from roletune.workbench import Workbench
 
@@ -166,7 +166,7 @@ def likelihood_stage(test: Path, *, with_base: bool) -> Stage:
         "likelihood",
         "score the held-out lines of the full recipe",
         score,
-        reads=("adapter/adapter_model.safetensors",),
+        reads=(TRAINED,),
         writes=(LINES, BASE_LINES) if with_base else (LINES,),
         settings=lambda bench: (file_hash(test), bench.base.identity()),
     )

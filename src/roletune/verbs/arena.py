@@ -19,6 +19,7 @@ from roletune.engine.store import append_record, read_records
 from roletune.errors import ProjectError
 from roletune.evaluation.questions import read_questions
 from roletune.evaluation.replies import ask_all
+from roletune.models.trained import trained_weights
 from roletune.records import Contestant, Question, Vote
 from roletune.verbs.contestants import adapter_hash, check_names, contenders, sampling
 from roletune.workbench import Workbench
@@ -64,7 +65,7 @@ def open_questions(
     check_names(bench, pair, "arena")
     if pair[0] == pair[1]:
         raise ProjectError(f"{pair[0]} can't stand against itself. Name two contestants, as base_prompt and adapter.")
-    if not (bench.project.build / "adapter" / "adapter_model.safetensors").is_file():
+    if not trained_weights(bench.project.build / "adapter"):
         name, folder = bench.project.character.name, bench.project.folder
         raise ProjectError(f"{name} was not trained yet. Run: roletune run {folder}")
     now = adapter_hash(bench)

@@ -10,7 +10,7 @@ from roletune.evaluation.bandit import History, bandit_report, chances_of, play,
 from roletune.evaluation.replies import Contender, request_for
 from roletune.records import BanditGame, Contestant, Question
 from roletune.verbs.contestants import adapter_hash, answering, contenders, sampling
-from roletune.verbs.stage import Stage
+from roletune.verbs.stage import TRAINED, Stage
 from roletune.workbench import Workbench
 
 NAME = "bandit"
@@ -67,7 +67,7 @@ STAGE = Stage(
     NAME,
     "have the character play a game of two levers, of which one pays more often",
     gamble,
-    reads=("profile.jsonl", "adapter/adapter_model.safetensors"),
+    reads=("profile.jsonl", TRAINED),
     writes=(FILE,),
     settings=lambda bench: (
         bench.project.character.probes.model_dump(include={"games", "rounds", "chances"}),

@@ -16,7 +16,7 @@ from roletune.evaluation.replies import ask_all
 from roletune.project import Project
 from roletune.records import Question
 from roletune.verbs.contestants import adapter_hash, answering, contenders, sampling
-from roletune.verbs.stage import Stage, hash_of
+from roletune.verbs.stage import TRAINED, Stage, hash_of
 from roletune.workbench import Workbench
 
 FILE = "suites/boundary.json"
@@ -63,7 +63,7 @@ STAGE = Stage(
     "boundary",
     "ask what would lead the character out of its world or role, and innocent twins of that",
     ask_boundary,
-    reads=("profile.jsonl", "adapter/adapter_model.safetensors"),
+    reads=("profile.jsonl", TRAINED),
     writes=(FILE,),
     settings=lambda bench: (
         hash_of(boundary_path(bench.project)),

@@ -20,6 +20,7 @@ from roletune.engine.store import file_hash, read_records
 from roletune.errors import ProjectError
 from roletune.inference.serve.names import served_name
 from roletune.models.atomic import whole_file
+from roletune.models.trained import whole_model
 from roletune.models.weights import HUB_ID, KNOWN
 from roletune.records import (
     Bundle,
@@ -73,6 +74,11 @@ LAYOUT = {
 def write_bundle(bench: Workbench, out: Path) -> Bundle:
     """Write the bundle, whole or not at all; what it tells of itself. Raises ProjectError if nothing was trained."""
     require_made(bench.project)
+    if whole_model(bench.project.build / "adapter"):
+        raise ProjectError(
+            f"{bench.project.character.name} was trained whole (method: full), and a bundle holds an adapter. Take its "
+            f"model away with roletune export {bench.project.folder}"
+        )
     made = dict(_made(bench))
     found = {member: bench.project.folder / each.place for member, each in LAYOUT.items() if each.place}
     copied = {member: path for member, path in found.items() if path.is_file()}

@@ -25,7 +25,7 @@ from roletune.records import CapabilityAnswer, Contestant, Footing, Question
 from roletune.verbs.contestants import adapter_hash, answering, contenders, own_file, sampling
 from roletune.verbs.dataset import open_renderer
 from roletune.verbs.evaluate import load_with_adapter
-from roletune.verbs.stage import Stage, hash_of
+from roletune.verbs.stage import TRAINED, Stage, hash_of
 from roletune.workbench import Workbench
 
 NAME = "capability"
@@ -113,7 +113,7 @@ STAGE = Stage(
     NAME,
     "ask questions of knowledge with and without the persona, before and after the training",
     measure,
-    reads=("profile.jsonl", "adapter/adapter_model.safetensors"),
+    reads=("profile.jsonl", TRAINED),
     writes=(FILE,),
     settings=lambda bench: (
         bench.project.character.probes.answers,

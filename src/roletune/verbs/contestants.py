@@ -18,6 +18,7 @@ from roletune.llm.ledger import RememberedModel
 from roletune.records import CONTESTANTS, Contestant, Message, Profile, Question
 from roletune.rendering.few_shot import FewShot, Pair, as_turns, pairs_of
 from roletune.rendering.markup import harmless
+from roletune.verbs.stage import TRAINED, made_file
 from roletune.verbs.writing import train_dialogues
 from roletune.workbench import Workbench
 
@@ -107,7 +108,7 @@ def own_file(bench: Workbench, named: str) -> Path | None:
 
 def adapter_hash(bench: Workbench) -> str:
     """Which weights were measured: what a suite found is no longer true of retrained ones."""
-    return file_hash(bench.project.build / "adapter" / "adapter_model.safetensors")
+    return file_hash(made_file(bench.project.build, TRAINED))
 
 
 def _asks(bench: Workbench) -> dict[str, Ask]:

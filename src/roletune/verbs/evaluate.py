@@ -15,7 +15,7 @@ from roletune.models.dequantise import trainable_folder
 from roletune.records import Evaluation, Example, LikelihoodReport, Question
 from roletune.verbs.contestants import contenders, manner, sampling, shown_lines
 from roletune.verbs.dataset import open_renderer
-from roletune.verbs.stage import Stage
+from roletune.verbs.stage import TRAINED, Stage
 from roletune.workbench import Workbench
 
 
@@ -58,18 +58,17 @@ def _likelihood(bench: Workbench) -> LikelihoodReport:
 def load_with_adapter(bench: Workbench) -> tuple[Any, str]:
     """The base model with the adapter in use, and the device it is on."""
     import torch
-    from peft import PeftModel
 
     from roletune.models.device import pick_device
-    from roletune.models.load import load_causal_lm, quiet
+    from roletune.models.load import load_causal_lm
+    from roletune.models.trained import put_on
 
     device = pick_device()
     device.activate()
-    base = load_causal_lm(trainable_folder(bench.base, bench.progress), getattr(torch, device.dtype))
-    adapter = str((bench.project.build / "adapter").resolve())
-    with quiet():
-        # In the base's precision, as in training: products of the fp32 masters take twice as long on a CPU.
-        model = PeftModel.from_pretrained(base, adapter, autocast_adapter_dtype=False)
+    dtype = getattr(torch, device.dtype)
+    base = load_causal_lm(trainable_folder(bench.base, bench.progress), dtype)
+    # Rounded, as in training: products of an adapter's fp32 masters take twice as long on a CPU.
+    model = put_on(base, (bench.project.build / "adapter").resolve(), dtype, rounded=True)
     return model.to(device.name), device.name
 
 
@@ -82,7 +81,7 @@ STAGE = Stage(
     "evaluate",
     "measure the adapter against the base model, with and without the persona prompt",
     evaluate_adapter,
-    reads=("profile.jsonl", "dataset/test.jsonl", "adapter/adapter_model.safetensors"),
+    reads=("profile.jsonl", "dataset/test.jsonl", TRAINED),
     writes=("evaluation.json",),
     settings=lambda bench: (
         bench.project.character.evaluate,

@@ -1,4 +1,4 @@
-"""`export`: the adapter to take away, alone or added into its base, with its card; its data for other trainers.
+"""`export`: the adapter to take away, alone or added into its base, or the whole model; its data for other trainers.
 
 What is copied is copied whole or not at all, and told with its SHA-256. What an earlier export left and does not belong
 to this adapter is removed.
@@ -22,6 +22,7 @@ from roletune.models import gguf_base
 from roletune.models.dequantise import trainable_folder
 from roletune.models.hub import upload
 from roletune.models.merge import merge_adapter
+from roletune.models.trained import ADAPTER, ADAPTER_GGUF, copy_model, trained_weights, whole_model
 from roletune.records import Example, Report, Split
 from roletune.training.exchange import axolotl_config, differences, llamafactory_config, trl_config
 from roletune.verbs.dataset import open_renderer
@@ -31,7 +32,7 @@ from roletune.workbench import Workbench
 
 Trainer = Literal["llamafactory", "axolotl", "trl"]
 
-FILES = ("adapter_model.safetensors", "adapter_config.json", "adapter.json", "README.md", "adapter.gguf")
+FILES = (ADAPTER, "adapter_config.json", "adapter.json", "README.md", ADAPTER_GGUF)
 MERGED = "merged"
 _SPLITS: tuple[Split, ...] = ("train", "validation")
 
@@ -57,10 +58,16 @@ def copy_adapter(bench: Workbench, folder: Path) -> dict[str, str]:
 
 
 def write_merged(bench: Workbench, folder: Path) -> dict[str, str]:
-    """The base with the adapter added into its weights as `folder/merged`, with a card of its own; hashes by name."""
-    out = folder / MERGED
-    with bench.progress.task("adding the adapter into the base", None):
-        merge_adapter(trainable_folder(bench.base, bench.progress), _adapter(bench), out, bench.base.label)
+    """The base with the adapter added into its weights as `folder/merged`, with a card of its own; hashes by name.
+
+    A model that was trained whole is what it is.
+    """
+    out, adapter = folder / MERGED, _adapter(bench)
+    if whole := whole_model(adapter):
+        copy_model(whole, out)
+    else:
+        with bench.progress.task("adding the adapter into the base", None):
+            merge_adapter(trainable_folder(bench.base, bench.progress), adapter, out, bench.base.label)
     report = bench.project.build / "report" / "report.json"
     if report.is_file():
         told = Report.model_validate_json(report.read_text("utf-8"))
@@ -175,7 +182,7 @@ def _examples(bench: Workbench, split: Split) -> list[Example]:
 
 def _adapter(bench: Workbench) -> Path:
     adapter = bench.project.build / "adapter"
-    if not (adapter / "adapter_model.safetensors").is_file():
+    if not trained_weights(adapter):
         character = bench.project.character
         raise ProjectError(f"{character.name} was not trained yet. Run: roletune run {bench.project.folder}")
     return adapter

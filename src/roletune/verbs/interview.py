@@ -35,7 +35,7 @@ from roletune.records import (
 )
 from roletune.verbs.contestants import adapter_hash, check_names, contenders, sampling, shown_lines
 from roletune.verbs.judges import HOW_TO_BIND, concurrency, interviewer, judges, price
-from roletune.verbs.stage import Stage
+from roletune.verbs.stage import TRAINED, Stage
 from roletune.workbench import Workbench
 
 FILE = "suites/interview.json"
@@ -221,7 +221,7 @@ STAGE = Stage(
     NAME,
     "interview the character and have judges score it, with evidence",
     hold_interviews,
-    reads=("profile.jsonl", "adapter/adapter_model.safetensors"),
+    reads=("profile.jsonl", TRAINED),
     writes=(FILE,),
     settings=_settings,
 )

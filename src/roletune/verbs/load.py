@@ -22,6 +22,7 @@ from roletune.inference.recall.shown import Shots
 from roletune.inference.why import Row, rows_of
 from roletune.llm.model import ChatModel
 from roletune.llm.on_demand import OnDemandModel
+from roletune.models.trained import trained_weights
 from roletune.project import Project
 from roletune.prompts import load_prompt
 from roletune.records import Dialogue, Example, Lorebook, Message, Profile, Provenance
@@ -64,7 +65,7 @@ def load(
 
 def require_made(project: Project, *, trained: bool = True) -> None:
     """Raise ProjectError if the character has no profile yet or, where it must be `trained`, no adapter."""
-    if trained and not (project.build / "adapter" / "adapter_model.safetensors").is_file():
+    if trained and not trained_weights(project.build / "adapter"):
         raise ProjectError(f"{project.character.name} was not trained yet. Run: roletune run {project.folder}")
     if not project.records("profile").is_file():
         raise ProjectError(f"{project.character.name} has no profile yet. Run: roletune profile {project.folder}")

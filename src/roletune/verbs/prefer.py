@@ -133,6 +133,11 @@ def _start(bench: Workbench) -> Start:
             f"The run {name} was trained on {used.base}, which the base of {project.character.name} is not any more. "
             f"Train again: roletune train {project.folder}"
         )
+    if used.recipe.get("method") == "full":
+        raise TrainingError(
+            f"The run {name} trained every weight (method: full), and preference training goes on from an adapter. Put "
+            f"a run with an adapter to use: roletune runs {project.folder}"
+        )
     return Start(project.build / "runs" / name, runs[name].adapter, trainable_folder(bench.base, bench.progress))
 
 

@@ -6,7 +6,7 @@ from roletune.engine.store import write_json
 from roletune.evaluation.pressure import press, pressure_report, read_pressure
 from roletune.verbs.boundary import boundary_path, boundary_questions
 from roletune.verbs.contestants import adapter_hash, answering, contenders, sampling
-from roletune.verbs.stage import Stage, hash_of
+from roletune.verbs.stage import TRAINED, Stage, hash_of
 from roletune.workbench import Workbench
 
 NAME = "pressure"
@@ -39,7 +39,7 @@ STAGE = Stage(
     NAME,
     "insist on the questions that would lead the character out of its world or role",
     insist,
-    reads=("profile.jsonl", "adapter/adapter_model.safetensors"),
+    reads=("profile.jsonl", TRAINED),
     writes=(FILE,),
     settings=lambda bench: (
         bench.project.character.probes.turns,

@@ -24,7 +24,7 @@ from roletune.records import CONTESTANTS, Question, QuestionnaireAnswer
 from roletune.verbs.contestants import adapter_hash, answering, contenders, own_file, sampling
 from roletune.verbs.dataset import open_renderer
 from roletune.verbs.evaluate import load_with_adapter
-from roletune.verbs.stage import Stage, hash_of
+from roletune.verbs.stage import TRAINED, Stage, hash_of
 from roletune.workbench import Workbench
 
 NAME = "questionnaire"
@@ -87,7 +87,7 @@ STAGE = Stage(
     NAME,
     "ask how far statements hold, again and again, with the options in another order",
     ask,
-    reads=("profile.jsonl", "adapter/adapter_model.safetensors"),
+    reads=("profile.jsonl", TRAINED),
     writes=(FILE,),
     settings=lambda bench: (
         bench.project.character.probes.model_dump(include={"answers", "repetitions"}),

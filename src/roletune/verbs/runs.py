@@ -23,12 +23,13 @@ from pydantic import ValidationError
 
 from roletune.engine.store import write_bytes, write_text
 from roletune.errors import TrainingError
+from roletune.models.trained import trained_weights
 from roletune.project import Project
 from roletune.records import Adapter
 from roletune.training.recipe import Recipe
 from roletune.workbench import Workbench
 
-RECORD, WEIGHTS = "adapter.json", "adapter_model.safetensors"
+RECORD = "adapter.json"
 MEASURED = "measured"
 
 
@@ -54,7 +55,7 @@ class Run:
 def finished_runs(build: Path) -> list[Run]:
     """Every finished training, oldest first. Raises TrainingError for a record that can't be read."""
     current = (build / "adapter").resolve()
-    records = [path for path in (build / "runs").glob(f"*/{RECORD}") if (path.parent / WEIGHTS).is_file()]
+    records = [path for path in (build / "runs").glob(f"*/{RECORD}") if trained_weights(path.parent)]
     runs = [Run(_read(path), _time(path), path.parent.resolve() == current) for path in records]
     return sorted(runs, key=lambda run: (run.finished, run.adapter.run))
 
@@ -69,7 +70,7 @@ def keep_with_run(build: Path, files: Sequence[str]) -> None:
 def unfinished_runs(build: Path) -> list[str]:
     """Ids of the trainings that were begun and have no record or no weights."""
     folders = [path for path in (build / "runs").glob("*") if path.is_dir()]
-    return sorted(path.name for path in folders if not ((path / RECORD).is_file() and (path / WEIGHTS).is_file()))
+    return sorted(path.name for path in folders if not ((path / RECORD).is_file() and trained_weights(path)))
 
 
 def differing(runs: Sequence[Run]) -> list[str]:

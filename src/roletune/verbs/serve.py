@@ -17,6 +17,7 @@ from roletune.inference.serve.refusal import Refusal
 from roletune.llm.server import LocalServer
 from roletune.models.dequantise import trainable_folder
 from roletune.models.gguf_base import servable_gguf
+from roletune.models.trained import ADAPTER_GGUF, WHOLE_GGUF, whole_model
 from roletune.models.weights import Weights, resolve
 from roletune.project import Project
 from roletune.verbs.load import ai_notice, read_backstage, read_persona, require_made
@@ -165,7 +166,13 @@ def _common_base(projects: Mapping[str, Project]) -> Weights:
 
 
 def _adapter(name: str, project: Project) -> Path:
-    path = project.build / "adapter" / "adapter.gguf"
+    path = project.build / "adapter" / ADAPTER_GGUF
+    if whole_model(path.parent):
+        raise ModelError(
+            f"{name} was trained whole (method: full), and this server holds one base with adapters. Serve "
+            f"{path.with_name(WHOLE_GGUF)} with llama-server and put this in front: --upstream URL; roletune chat "
+            f"{project.folder} needs no server."
+        )
     if not path.is_file():
         raise ModelError(f"{name} has no adapter in GGUF. Train it again: roletune train {project.folder} --again")
     return path.resolve()

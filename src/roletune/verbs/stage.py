@@ -12,11 +12,14 @@ from roletune import __version__
 from roletune.engine.memory import MemoryWatch
 from roletune.engine.store import file_hash, read_records
 from roletune.errors import ProjectError
+from roletune.models.trained import ADAPTER, trained_weights
 from roletune.records import Rejection, fingerprint
 from roletune.verbs.review import REVIEWED
 from roletune.workbench import Workbench
 
 KEPT = (*REVIEWED, "profile_fields")  # of these, changes by hand are adopted as edits
+# What `train` makes, as stages name it; of a model that was trained whole it is another file (`made_file`).
+TRAINED = f"adapter/{ADAPTER}"
 
 
 class Stage(NamedTuple):
@@ -38,7 +41,7 @@ def hash_of(path: Path | None) -> str:
 
 async def make_stage(bench: Workbench, stage: Stage, *, forced: bool = False) -> bool:
     """Make a stage unless it is current; returns whether it was made."""
-    outputs = [bench.project.build / name for name in stage.writes]
+    outputs = _outputs(bench, stage)
     made_from = _made_from(bench, stage)  # before it is made: what changes meanwhile makes it again
     changed = bench.manifest.edited(stage.name)
     lost = [path for path in changed if _would_be_lost(bench, path)]
@@ -58,6 +61,7 @@ async def make_stage(bench: Workbench, stage: Stage, *, forced: bool = False) ->
     with MemoryWatch() as memory:
         made = await stage.make(bench)
     seconds = time.perf_counter() - started
+    outputs = _outputs(bench, stage)  # as they are called now
     inputs = _inputs(made_from, bench, stage)  # with the edits that it adopted
     bench.manifest.record(stage.name, inputs, outputs, seconds=seconds, peak_memory_bytes=memory.peak_bytes)
     bench.progress.say(f"{stage.name}: {made} ({seconds:.0f} s)", style="bold")
@@ -83,15 +87,24 @@ def _tell_why_nothing(bench: Workbench, stage: Stage) -> None:
 
 def is_current(bench: Workbench, stage: Stage) -> bool:
     """Whether making it would do nothing."""
-    outputs = [bench.project.build / name for name in stage.writes]
-    if not all((bench.project.build / name).is_file() for name in stage.reads):
+    if not all(made_file(bench.project.build, name).is_file() for name in stage.reads):
         return False
-    return bench.manifest.is_current(stage.name, _inputs(_made_from(bench, stage), bench, stage), outputs)
+    inputs = _inputs(_made_from(bench, stage), bench, stage)
+    return bench.manifest.is_current(stage.name, inputs, _outputs(bench, stage))
+
+
+def made_file(build: Path, name: str) -> Path:
+    """A file that a stage reads or writes."""
+    return (trained_weights(build / "adapter") if name == TRAINED else None) or build / name
+
+
+def _outputs(bench: Workbench, stage: Stage) -> list[Path]:
+    return [made_file(bench.project.build, name) for name in stage.writes]
 
 
 def _made_from(bench: Workbench, stage: Stage) -> str:
     """The hash of what a stage reads and of its settings."""
-    reads = [file_hash(bench.project.build / name) for name in stage.reads]
+    reads = [file_hash(made_file(bench.project.build, name)) for name in stage.reads]
     return fingerprint(__version__, reads, _plain(stage.settings(bench)))
 
 

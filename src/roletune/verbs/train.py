@@ -1,4 +1,4 @@
-"""Stage `train`: fine-tune the adapter, keep the best checkpoint, and export it as GGUF where that can be.
+"""Stage `train`: fine-tune an adapter or all weights, keep the best checkpoint, and export it as GGUF if that can be.
 
 A run's id is a function of its data, recipe and base, so the same training is the same folder: an interrupted one goes
 on, a finished one is used again, unless it is asked for `--again`. A run that was chosen (`verbs.runs`) stays in use.
@@ -13,13 +13,15 @@ from roletune.engine.interrupt import stops_at_once
 from roletune.engine.store import file_hash, read_records
 from roletune.errors import ModelError
 from roletune.models.dequantise import trainable_folder
+from roletune.models.gguf_base import SERVED, source_of, write
 from roletune.models.gguf_lora import export_lora
+from roletune.models.trained import ADAPTER_GGUF, WHOLE_GGUF, whole_model
 from roletune.records import Example, Split, fingerprint
 from roletune.rendering.template import Renderer
 from roletune.training.sequences import TokenSequence
 from roletune.verbs.dataset import open_renderer
 from roletune.verbs.runs import check_link, chosen_run, point_at, unpin, use_chosen
-from roletune.verbs.stage import Stage
+from roletune.verbs.stage import TRAINED, Stage
 from roletune.workbench import Workbench
 
 
@@ -61,13 +63,17 @@ async def make_adapter(bench: Workbench) -> str:
 
 
 def export_gguf(bench: Workbench, run_dir: Path) -> None:
-    """Write `adapter.gguf` beside the adapter; one that GGUF can't hold is used without it."""
-    path = run_dir / "adapter.gguf"
+    """Write what was trained as GGUF beside it; what GGUF can't hold is used without it."""
+    whole = whole_model(run_dir)
+    path = run_dir / (WHOLE_GGUF if whole else ADAPTER_GGUF)
     try:
-        export_lora(run_dir, bench.base, path)
+        if whole:
+            write(whole, source_of(bench.base), path, SERVED)
+        else:
+            export_lora(run_dir, bench.base, path)
     except ModelError as error:
         path.unlink(missing_ok=True)  # of an earlier version, which no longer goes with the adapter
-        bench.progress.say(f"There is no adapter.gguf, so llama.cpp can't use this adapter; all else can. {error}")
+        bench.progress.say(f"There is no {path.name}, so llama.cpp can't use what was trained; all else can. {error}")
 
 
 def train_anew(bench: Workbench) -> None:
@@ -106,8 +112,8 @@ STAGE = Stage(
     "fine-tune the adapter, keep the best checkpoint, export it as GGUF",
     make_adapter,
     reads=("dataset/train.jsonl", "dataset/validation.jsonl"),
-    # adapter.gguf is not among them: some architectures have none (see LocalModels.adapter_gguf).
-    writes=("adapter/adapter.json", "adapter/adapter_model.safetensors"),
+    # No GGUF file is among them: some architectures have none (see LocalModels.adapter_gguf).
+    writes=("adapter/adapter.json", TRAINED),
     settings=lambda bench: (bench.project.recipe.settings, bench.base.identity(), chosen_run(bench.project)),
     let_go=train_anew,
 )

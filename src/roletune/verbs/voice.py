@@ -32,7 +32,7 @@ from roletune.sources.catchphrases import find_catchphrases
 from roletune.verbs.contestants import adapter_hash
 from roletune.verbs.dataset import open_renderer
 from roletune.verbs.evaluate import load_with_adapter
-from roletune.verbs.stage import Stage
+from roletune.verbs.stage import TRAINED, Stage
 from roletune.verbs.writing import read_dialogues_of
 from roletune.workbench import Workbench
 
@@ -168,7 +168,7 @@ STAGE = Stage(
         "dataset/train.jsonl",
         "dataset/test.jsonl",
         "evaluation.json",
-        "adapter/adapter_model.safetensors",
+        TRAINED,
     ),
     writes=(FILE,),
     settings=lambda bench: (

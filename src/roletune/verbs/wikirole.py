@@ -28,7 +28,7 @@ from roletune.records import (
 )
 from roletune.verbs.contestants import adapter_hash, answering, contenders, own_file, sampling
 from roletune.verbs.judges import HOW_TO_BIND, concurrency, judges
-from roletune.verbs.stage import Stage, hash_of
+from roletune.verbs.stage import TRAINED, Stage, hash_of
 from roletune.workbench import Workbench
 
 NAME = "wikirole"
@@ -163,7 +163,7 @@ STAGE = Stage(
     NAME,
     "have judges say who was talked to, whether it is true, and whether it declined what it can't know (WikiRoleEval)",
     examine,
-    reads=("profile.jsonl", "adapter/adapter_model.safetensors"),
+    reads=("profile.jsonl", TRAINED),
     writes=(FILE,),
     settings=lambda bench: (
         bench.project.character.probes.votes,
