@@ -85,3 +85,13 @@ def test_a_smaller_base_is_suggested_if_there_is_one():
     assert suggested.verdict == "fits"
     assert cures(plan)[-1].change == f"base: {suggested.base.name}"
     assert largest_that_fits(plan.recipe, Place("cpu", "bfloat16", 1e9)) is None
+
+
+def test_training_every_weight_takes_eighteen_bytes_each_in_bfloat16_and_lora_is_named_as_what_helps():
+    recipe = load_recipe("character-llm")
+    plan = plan_memory(SEVEN, recipe, Place("cuda", "bfloat16", 80e9))
+    assert sum(one.bytes for one in plan.parts if one.name.startswith("weights:")) == 18 * SEVEN.weights
+    assert plan.verdict == "does not fit"  # 121 GB of weights, gradients and moments
+    assert {cure.change: cure.fits for cure in cures(plan)}["method: lora"]
+    half = plan_memory(SEVEN, recipe, Place("cuda", "float32", 80e9))
+    assert sum(one.bytes for one in half.parts if one.name.startswith("weights:")) == 16 * SEVEN.weights

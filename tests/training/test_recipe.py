@@ -64,14 +64,11 @@ def test_character_llm_is_as_published():
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "field"), [("character-llm", "method: lora"), ("ditto", "method: lora"), ("large", "sharding: none")]
-)
-def test_what_this_version_cant_follow_is_refused_with_the_field_to_change(name, field):
-    with pytest.raises(TrainingError, match=field):
-        check_recipe(load_recipe(name))
+def test_what_this_version_cant_follow_is_refused_with_the_field_to_change():
+    with pytest.raises(TrainingError, match="sharding: none"):
+        check_recipe(load_recipe("character-llm"), processes=2)
 
 
 def test_what_it_can_follow_is_not():
-    for name in ("quick", "rocit"):
+    for name in ("quick", "rocit", "character-llm", "ditto"):
         check_recipe(load_recipe(name))

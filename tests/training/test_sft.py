@@ -162,12 +162,6 @@ def test_data_without_validation_or_anything_to_learn_is_refused(run):
         run(train_on=[])
 
 
-def test_a_recipe_that_cant_be_followed_is_refused_before_anything_is_written(run, tmp_path):
-    with pytest.raises(TrainingError, match="method: lora"):
-        run(method="full")
-    assert not (tmp_path / "run").exists()
-
-
 @pytest.mark.skipif(find_spec("bitsandbytes") is not None, reason="they can be followed with bitsandbytes")
 def test_four_bit_recipes_are_refused_without_bitsandbytes(run, tmp_path):
     with pytest.raises(TrainingError, match=r"nf4.*pip install bitsandbytes.*quantisation: none"):

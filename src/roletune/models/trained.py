@@ -41,7 +41,8 @@ def whole_model(folder: Path) -> Path | None:
 def put_on(base: Any, folder: Path, dtype: torch.dtype, *, rounded: bool = False) -> Any:
     """The loaded `base` with what was trained in `folder`. A whole model stands beside it: twice the memory.
 
-    `dtype` is the base's; with `rounded` an adapter gets it too, else it stays in float32. Raises ModelError if there is nothing, or it does not fit the base.
+    `dtype` is the base's; with `rounded` an adapter gets it too, else it stays in float32. Raises ModelError if there
+    is nothing, or it does not fit the base.
     """
     if whole := whole_model(folder):
         own = load_causal_lm(whole, dtype)
