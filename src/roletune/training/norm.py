@@ -30,7 +30,8 @@ def _forward_of(norm: nn.Module, compute: Compute) -> Any:
     epsilon = float(norm.variance_epsilon)  # type: ignore[arg-type]
 
     def forward(hidden_states: Tensor) -> Tensor:
-        return compute(hidden_states, norm.weight, epsilon)  # read now: sharding puts another tensor there
+        weight: Tensor = norm.weight  # type: ignore[assignment]  # read now: sharding puts another there
+        return compute(hidden_states, weight, epsilon)
 
     return forward
 
