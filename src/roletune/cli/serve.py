@@ -17,7 +17,7 @@ from roletune.inference.serve.clients import client_snippets
 from roletune.inference.serve.guard import Rules
 from roletune.inference.serve.names import served_name
 from roletune.inference.serve.playing import Opening, Rotation, on_hangup
-from roletune.inference.serve.run import LAST_WORDS, event_loop, listen, require_packages, rules_for, run
+from roletune.inference.serve.run import LAST_WORDS, listen, require_packages, rules_for, run
 from roletune.installed import installed_names
 from roletune.project import Project
 from roletune.verbs.serve import LocalEngine, Upstream, local_stage, open_characters, upstream_stage
@@ -78,8 +78,7 @@ def serve(
         projects = open_characters(_wanted(characters), trained=not upstream)
         return upstream_stage(projects, other, progress) if other else local_stage(projects, engine, progress)
 
-    with asyncio.Runner(loop_factory=event_loop) as runner:
-        runner.run(_session(opening, rules, limits, (host, port), last_words))
+    asyncio.run(_session(opening, rules, limits, (host, port), last_words))
 
 
 def _wanted(characters: list[Path] | None) -> list[Path]:

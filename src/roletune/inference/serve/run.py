@@ -6,11 +6,9 @@ Ctrl-C and SIGTERM let the replies that are being written finish, for a while, a
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import ipaddress
 import socket
-from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -61,15 +59,6 @@ def require_packages() -> None:
     missing = [name for name in ("starlette", "uvicorn", "aiohttp") if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingExtraError("Serving characters", "serve")
-
-
-def event_loop() -> AbstractEventLoop:
-    """uvloop's event loop where it is installed, as it is with the extra `serve` but on Windows; else asyncio's own."""
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
 
 
 async def run(
