@@ -1,7 +1,11 @@
 """Who may be served, under which name, and how another server is put behind the characters."""
 
 import asyncio
+import importlib.util
+import os
 import signal
+import subprocess
+import sys
 
 import openai
 import pytest
@@ -97,6 +101,17 @@ def test_snippets_for_clients_are_printed_without_starting_anything(mira, monkey
     keyed = CliRunner().invoke(app, ["serve", str(mira), "--clients"]).output
     assert "$ROLETUNE_API_KEY" in keyed
     assert "sesame" not in keyed
+
+
+@pytest.mark.skipif(importlib.util.find_spec("llm") is None, reason="llm is not installed")
+def test_llm_talks_to_a_character_with_the_snippet_that_is_printed(mira, tmp_path):
+    with listening(scripted_app(ScriptedEngine(lambda _: "Keep off the rocks."))) as url:
+        told = CliRunner().invoke(app, ["serve", str(mira), "--clients", "--port", url.rpartition(":")[2]]).output
+        (tmp_path / "extra-openai-models.yaml").write_text(told.partition("\nllm (")[2].partition("\n")[2], "utf-8")
+        environment = {**os.environ, "LLM_USER_PATH": str(tmp_path), "LLM_LOAD_PLUGINS": ""}
+        call = [sys.executable, "-m", "llm", "--no-log", "-m", "mira-the-keeper", "Ahoy!"]
+        said = subprocess.run(call, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert (said.stdout.strip(), said.returncode) == ("Keep off the rocks.", 0), said.stderr
 
 
 def test_the_end_of_a_service_lets_replies_finish_and_is_no_failure(mira):
