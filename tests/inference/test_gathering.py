@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from tests.inference.stage import SETTINGS
 from roletune.errors import ProjectError
 from roletune.inference.actor import Actor, Backstage
 from roletune.inference.conversation import chat_scene
-from roletune.inference.gathering import Gathering
+from roletune.inference.directing import Director
+from roletune.inference.gathering import NARRATOR, Gathering
 from roletune.inference.recall.memory_file import MemoryFile
 from roletune.llm.scripted import ScriptedModel
 from roletune.prompts import load_prompt
@@ -22,7 +24,7 @@ from roletune.rendering.persona import Persona
 PROMPT = load_prompt("persona")
 NAMES = ("JARVIS", "Pepper", "Happy")
 MEMBERS = tuple(Persona(Profile(name=name, description=f"You are {name}."), PROMPT) for name in NAMES)
-SMALL = SETTINGS.model_copy(update={"context_tokens": 420})
+SMALL = SETTINGS.model_copy(update={"context_tokens": 600})
 START = Gathering(chat_scene("the workshop", present=NAMES), "Tony", MEMBERS)
 
 
@@ -93,6 +95,7 @@ STEPS = st.one_of(
     st.tuples(st.just("leave"), st.sampled_from(NAMES)),
     st.tuples(st.just("enter"), st.sampled_from(NAMES)),
     st.tuples(st.just("happens"), st.sampled_from(["Rain falls.", "A note falls down: zanzibar."])),
+    st.tuples(st.just("narrate"), st.just("")),
 )
 
 
@@ -118,18 +121,27 @@ def actors(folder):
     return made
 
 
+def tactless():
+    return Director(
+        ScriptedModel(lambda request: repeats(request)[-100:]), load_prompt("next_speaker"), load_prompt("narrator")
+    )
+
+
 async def play(steps, cast):
     """The gathering, and who came to know the secret, found by who was there and nothing else."""
-    talk, knowing = START, set()
+    talk, knowing, director = replace(START, narrator=NARRATOR), set(), tactless()
     for what, value in steps:
         before = len(talk.turns)
         if what in ("leave", "enter"):
             talk = getattr(talk, what)(value)
         elif what == "happens":
             talk = talk.happens(value)
+        elif what == "narrate":
+            talk = talk.happens(await director.narration(talk)) if talk.can_be_narrated else talk
         else:
             talk = talk.say("It is zanzibar." if what == "whisper" else value, to=[value] if what == "whisper" else ())
-        for name in talk.next_speakers()[:1] if what not in ("leave", "enter") else ():
+        speakers = await director.next_speakers(talk) if what not in ("leave", "enter") else ()
+        for name in [name for name in speakers if name != NARRATOR][:1]:
             said = talk.view(name)
             answer = "".join([piece async for piece in cast[name][0].perform(said)])
             talk = talk.answer(name, answer)
@@ -138,12 +150,22 @@ async def play(steps, cast):
         for turn in talk.turns[before:]:
             if SECRET in turn.text:
                 knowing |= set(NAMES) if turn.audience is None else set(turn.audience)
+        if not set(talk.present) <= knowing:  # what it tells and whom it chooses is known to all who are here
+            assert SECRET not in str(await asked_now(talk))
         for name in set(NAMES) - knowing:
             assert SECRET not in str(cast[name][1].requests)
             assert SECRET not in str(cast[name][2].requests)
             assert SECRET not in str([memory.text for memory in cast[name][0].backstage.memory.all()])
             assert f"{name} knows passwords" not in str(cast[name][1].requests)
     return knowing
+
+
+async def asked_now(talk):
+    """What a director would be told now."""
+    director = tactless()
+    await director.narration(talk)
+    await director.next_speakers(talk)
+    return director.model.requests
 
 
 # Enough before and after to outgrow the prompt: turns are left out of it, summed up and searched for again.

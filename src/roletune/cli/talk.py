@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -21,13 +21,15 @@ from roletune.project import Project
 from roletune.verbs.load import read_persona, require_made
 from roletune.verbs.talk import open_cast
 
+NextBy = Literal["rule", "model"]
 Characters = Annotated[list[Path], typer.Argument(help="The characters' folders; several meet in one scene.")]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(
-        epilog="roletune chat examples/jarvis\n\nroletune chat examples/jarvis examples/hamlet\n\n"
+        epilog="roletune chat examples/jarvis\n\n"
+        "roletune chat examples/jarvis examples/hamlet --next model --narrator\n\n"
         "echo 'Are you up?' | roletune chat examples/jarvis"
     )(chat)
     app.command(
@@ -45,6 +47,12 @@ def chat(
     resume: Annotated[
         str, typer.Option(help="Go on with a saved chat, by its name in journal/chats; `last` is the latest.")
     ] = "",
+    next_by: Annotated[
+        NextBy | None, typer.Option("--next", help="Who chooses the next speaker of several; default: chat.group.next.")
+    ] = None,
+    narrator: Annotated[
+        bool | None, typer.Option(help="A narrator tells what happens; default: chat.group.narrator.")
+    ] = None,
 ) -> None:
     """Talk with one or several characters; /help inside lists the commands."""
     projects = [Project.open(folder) for folder in characters]
@@ -54,12 +62,16 @@ def chat(
     if resume and len(projects) > 1:
         raise ProjectError("A chat with several characters can't be gone on with. Begin a new one, without --resume.")
     begun = _saved(projects[0], resume) if resume else None
+    given = {"next": next_by, "narrator": narrator}
+    told = {key: value for key, value in given.items() if value is not None}
+    group = projects[0].character.chat.group.model_copy(update=told)
     console, folder = Console(), projects[0].journal / "chats"
     notes = console if console.is_terminal else Console(stderr=True)  # into a pipe go the replies only
 
     async def session() -> None:
         progress = RichProgress(Console(stderr=True))
-        async with open_cast(projects, progress, strength=0.0 if base else strength, begun=begun) as cast:
+        scale = 0.0 if base else strength
+        async with open_cast(projects, progress, strength=scale, begun=begun, group=group) as cast:
             await chat_loop(
                 cast.gathering,
                 cast.actors,
@@ -68,6 +80,7 @@ def chat(
                 notice=cast.notice,
                 history=folder / ".history",
                 notes=notes,
+                director=cast.director,
             )
 
     asyncio.run(session())

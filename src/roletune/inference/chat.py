@@ -7,7 +7,7 @@ From a pipe there is nobody to read such a line, so there an error is raised and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from roletune.inference.actor import Actor
 from roletune.inference.chat_commands import COMMANDS, short
 from roletune.inference.chat_file import ChatFile
 from roletune.inference.delivery import Pace, deliver
+from roletune.inference.directing import Director
 from roletune.inference.gathering import Gathering
 from roletune.inference.lines import Lines, open_lines
 
@@ -35,15 +36,16 @@ async def chat(
     history: Path | None = None,
     lines: Lines | None = None,
     notes: Console | None = None,
+    director: Director | None = None,
 ) -> None:
     """Go on with `gathering` until the person leaves; `actors` play its characters, by name.
 
     Chats are saved in `folder`; `history` keeps what was typed. `notice` is the characters' own, shown under ours.
     Replies are printed on `console`, everything else on `notes` (the same, if not given). `lines` default to the
-    terminal or standard input.
+    terminal or standard input. Without a `director` the rule says who speaks next, and nothing is narrated.
     """
     lines = lines or open_lines(gathering.person, history, _NAMES)
-    talk = Chat(gathering, actors, console, ChatFile(folder), lines, notes or console)
+    talk = Chat(gathering, actors, console, ChatFile(folder), lines, notes or console, director)
     try:
         await talk.run(notice)
     finally:
@@ -62,6 +64,7 @@ class Chat:
         file: ChatFile,
         lines: Lines,
         notes: Console,
+        director: Director | None = None,
     ) -> None:
         self.gathering = gathering
         self.actors = actors
@@ -69,6 +72,7 @@ class Chat:
         self.file = file
         self.lines = lines
         self.notes = notes
+        self.director = director
         self.open = True
         self.speaker = gathering.names[0]  # who answered last
         self.answers: list[str] = []  # to the last message, in the order they came
@@ -146,16 +150,37 @@ class Chat:
 
     async def say(self, said: Gathering) -> None:
         """What the person says, and the answers of whoever is to speak next."""
-        speakers = said.next_speakers()
-        if not speakers:
+        if not said.able:
             self.note("Nobody is here to answer. /enter NAME brings somebody back.")
             return
         # A message that does not fit is refused before it is part of the chat.
-        self.actors[speakers[0]].give(said.view(speakers[0]))
+        self.actors[said.next_characters()[0]].give(said.view(said.next_characters()[0]))
         self.gathering, self.answers = said, []
-        for name in speakers:
-            if not await self.be_answered(name):
+        for name in await self.next_speakers():
+            if not await self.go_on(name):
                 break
+
+    async def next_speakers(self) -> tuple[str, ...]:
+        """Who speaks next, by the director or the rule."""
+        return await self.director.next_speakers(self.gathering) if self.director else self.gathering.next_speakers()
+
+    async def go_on(self, name: str) -> bool:
+        """Have a character answer or the narrator tell what happens. False if it was stopped."""
+        return await (self.narrate() if name == self.gathering.narrator else self.be_answered(name))
+
+    async def narrate(self) -> bool:
+        """Something happens, in the narrator's words; True if it was not stopped."""
+        assert self.director is not None
+        told = self.director.narration(self.gathering)
+
+        async def pieces() -> AsyncGenerator[str, None]:
+            yield await told  # whole: what a narrator must not tell is cut from it first
+
+        delivery = await deliver(pieces(), self.console, self.gathering.narrator, labelled=True)
+        if delivery.text and not delivery.stopped:
+            self.gathering = self.gathering.happens(delivery.text)
+            self.keep()
+        return not delivery.stopped
 
     async def be_answered(self, name: str, *, again: bool = False) -> bool:
         """Have a character answer; with `again` in the place of its last answer. False if it was stopped."""

@@ -46,8 +46,9 @@ async def _retry(chat: Chat, _: str) -> None:
     if not any(turn.speaker == before.person for turn in before.turns):
         chat.note("Nothing has been said that could be answered again.")
         return
-    speaker = chat.speaker if before != chat.gathering else chat.gathering.next_speakers()[0]
-    await chat.be_answered(speaker, again=True)
+    speakers = (chat.speaker,) if before != chat.gathering else chat.gathering.next_characters()
+    for speaker in speakers[:1]:
+        await chat.be_answered(speaker, again=True)
 
 
 async def _swipe(chat: Chat, text: str) -> None:
@@ -102,6 +103,12 @@ async def _who(chat: Chat, _: str) -> None:
     for name in chat.gathering.names:
         actor, here = chat.actors[name], "" if name in chat.gathering.present else ", away"
         chat.note(f"{name}: {actor.model.name}, strength {actor.strength:g}{here}")
+    director = chat.director
+    if director and chat.gathering.narrator:
+        chat.note(f"{chat.gathering.narrator}: {director.model.name}, no adapter")
+    if director and director.chooses:
+        unread = f", {len(director.unread)} answers named nobody and the rule decided" if director.unread else ""
+        chat.note(f"Next speakers are chosen by {director.model.name}: {director.asked} asked{unread}")
 
 
 async def _why(chat: Chat, _: str) -> None:
@@ -164,10 +171,14 @@ def _memories(chat: Chat) -> MemoryFile:
 
 
 async def _next(chat: Chat, text: str) -> None:
-    names = (chat.gathering.named(text),) if text.strip() else chat.gathering.next_speakers()
-    if not names or names[0] not in chat.gathering.present:
+    narrator = chat.gathering.narrator
+    if narrator and text.strip().casefold() == narrator.casefold():
+        await chat.narrate()
+        return
+    names = (chat.gathering.named(text),) if text.strip() else await chat.next_speakers()
+    if not names or names[0] not in (*chat.gathering.present, narrator):
         raise ProjectError("Nobody can speak next: whoever is here spoke last.")
-    await chat.be_answered(names[0])
+    await chat.go_on(names[0])
 
 
 async def _enter(chat: Chat, text: str) -> None:
@@ -190,6 +201,12 @@ async def _narrate(chat: Chat, text: str) -> None:
     if text.strip():
         chat.gathering = chat.gathering.happens(text)
         chat.keep()
+    elif chat.gathering.narrator:
+        await chat.narrate()
+    else:
+        raise ProjectError(
+            "Write /narrate and what happens, or have a model tell it: --narrator (chat.group.narrator)."
+        )
 
 
 async def _save(chat: Chat, name: str) -> None:
@@ -248,11 +265,13 @@ COMMANDS = {
     "/thoughts": Command("[on|off]", "show or hide what is thought and not said", _thoughts),
     "/memory": Command("[TEXT]", "show what is remembered of you, or have something remembered", _memory),
     "/forget": Command("NUMBER|WORDS|all", "forget it", _forget),
-    "/next": Command("[NAME]", "let the next character speak, or this one", _next),
+    "/next": Command("[NAME]", "let the next character speak, or this one, or the narrator", _next),
     "/whisper": Command("NAME TEXT", "say it to one character only", _whisper),
     "/leave": Command("NAME", "a character goes, and perceives nothing more", _leave),
     "/enter": Command("NAME", "a character comes back", _enter),
-    "/narrate": Command("TEXT", "something happens that everybody here perceives", _narrate),
+    "/narrate": Command(
+        "[TEXT]", "something happens that everybody here perceives; without words, the narrator tells it", _narrate
+    ),
     "/save": Command("[NAME]", "save the chat as a script, under a name of your choice", _save),
     "/stats": Command("", "show how fast the replies come and how full the prompt is", _stats),
     "/quit": Command("", "leave (as does Ctrl-D)", _quit),

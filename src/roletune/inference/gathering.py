@@ -17,21 +17,31 @@ from roletune.records import Profile, Scene, Turn
 from roletune.rendering.persona import Persona
 
 NARRATION = ""  # the speaker of what happens
+NARRATOR = "Narrator"  # what whoever tells it is called in commands and choices
+_QUIET_ROUNDS = 2  # in which everybody may speak before something happens again
 
 
 @dataclass(frozen=True)
 class Gathering:
-    """`person` talks with `members`; those of `away` perceive nothing. Raises ProjectError if two bear one name."""
+    """`person` talks with `members`; those of `away` perceive nothing. Raises ProjectError if two bear one name.
+
+    With a `narrator` something happens now and then: it has a turn of its own, and is in nobody's way.
+    """
 
     scene: Scene
     person: str
     members: tuple[Persona, ...]
     turns: tuple[Turn, ...] = ()
     away: frozenset[str] = frozenset()
+    narrator: str = ""
 
     def __post_init__(self) -> None:
         for number, member in enumerate(self.members):
-            others = [self.person, *(other.profile.name for other in self.members[:number])]
+            others = [
+                self.person,
+                *filter(None, [self.narrator]),
+                *(other.profile.name for other in self.members[:number]),
+            ]
             if taken := [name for name in others if member.profile.is_me(name)]:
                 raise ProjectError(f"{taken[0]!r} is {member.profile.name} itself: everybody needs a name of its own.")
 
@@ -108,27 +118,61 @@ class Gathering:
         """Another scene with nothing said yet, everybody being there."""
         return replace(self, scene=scene, turns=(), away=frozenset())
 
-    def next_speakers(self) -> tuple[str, ...]:
-        """Who speaks next: everybody here who was named in the last turn, in that order, else who was silent longest.
+    @property
+    def common(self) -> tuple[Turn, ...]:
+        """What everybody who is here perceived: all that may be told to all of them."""
+        return tuple(turn for turn in self.turns if turn.kind != "thought" and _reaches(turn, self.present))
 
-        Nobody answers itself, or what it did not perceive.
-        """
+    @property
+    def able(self) -> tuple[str, ...]:
+        """The characters that can speak next: nobody answers itself, or what it did not perceive."""
         last = self.turns[-1] if self.turns else None
-        able = [name for name in self.present if last is None or _can_answer(name, last)]
-        if last is None or not able:
-            return tuple(able[:1])
-        places = {name: _mentioned(self.view(name).profile, last.text) for name in able}
-        named = sorted((place, name) for name, place in places.items() if place >= 0)
-        if named:
-            return tuple(name for _, name in named)
+        return tuple(name for name in self.present if last is None or _can_answer(name, last))
+
+    @property
+    def called(self) -> tuple[str, ...]:
+        """Those of them who were named in the last turn, in that order."""
+        last = self.turns[-1].text if self.turns else ""
+        places = {name: _mentioned(self.view(name).profile, last) for name in self.able}
+        return tuple(name for _, name in sorted((place, name) for name, place in places.items() if place >= 0))
+
+    @property
+    def silent_longest(self) -> tuple[str, ...]:
+        """The one of them who has not spoken for longest."""
         spoke = {turn.speaker: k for k, turn in enumerate(self.turns)}
-        return (min(able, key=lambda name: spoke.get(name, -1)),)
+        return tuple(sorted(self.able, key=lambda name: spoke.get(name, -1))[:1])
+
+    @property
+    def can_be_narrated(self) -> bool:
+        """Whether something may happen now: there is a narrator, and everybody here has perceived the last turn."""
+        last = self.turns[-1] if self.turns else None
+        return bool(self.narrator) and (last is None or (last.speaker != NARRATION and _reaches(last, self.present)))
+
+    def next_speakers(self) -> tuple[str, ...]:
+        """Who speaks next, by rule: everybody who was named in the last turn, else whoever was silent longest.
+
+        After some quiet rounds the narrator speaks before.
+        """
+        if self.called:
+            return self.called
+        happened = [k + 1 for k, turn in enumerate(self.turns) if turn.speaker == NARRATION]
+        quiet = len(self.turns) - (happened[-1] if happened else 0)
+        due = self.can_be_narrated and quiet >= _QUIET_ROUNDS * (len(self.present) + 1)
+        return (*([self.narrator] if due else []), *self.silent_longest)
+
+    def next_characters(self) -> tuple[str, ...]:
+        """The same without the narrator."""
+        return self.called or self.silent_longest
 
     def _with(self, turns: Sequence[Turn], hearing: Sequence[str]) -> Gathering:
         everybody = set(hearing) == set(self.names)
         audience = None if everybody else (self.person, *hearing)
         told = tuple(turn.model_copy(update={"audience": audience}) for turn in turns if turn.text)
         return replace(self, turns=(*self.turns, *told))
+
+
+def _reaches(turn: Turn, names: Iterable[str]) -> bool:
+    return turn.audience is None or set(names) <= {turn.speaker, *turn.audience}
 
 
 def _can_answer(name: str, turn: Turn) -> bool:

@@ -53,6 +53,18 @@ class MemorySettings(BaseModel):
     summaries: bool = Field(default=True, description="sum up what no longer fits, if models.writer is bound")
 
 
+class GroupSettings(BaseModel):
+    """How a scene with several goes on; those of the first character count."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    next: Literal["rule", "model"] = Field(
+        default="rule",
+        description="who speaks if nobody was named: the one who was silent longest, or a model's choice",
+    )
+    narrator: bool = Field(default=False, description="a narrator without adapter tells now and then what happens")
+
+
 class ChatSettings(BaseModel):
     """Sampling, room for the conversation, and how it opens."""
 
@@ -77,6 +89,7 @@ class ChatSettings(BaseModel):
     knowledge: KnowledgeSettings = KnowledgeSettings()
     examples: ExampleSettings = ExampleSettings()
     memory: MemorySettings = MemorySettings()
+    group: GroupSettings = GroupSettings()
     lorebook_tokens: int = Field(default=400, ge=0, description="room for lorebook entries; a book may ask for less")
     autosave: bool = Field(default=True, description="keep every chat as a script in journal/chats")
 

@@ -14,9 +14,12 @@ from roletune.engine.progress import Progress
 from roletune.errors import ProjectError
 from roletune.inference.actor import Actor
 from roletune.inference.conversation import Conversation
-from roletune.inference.gathering import Gathering
+from roletune.inference.directing import Director
+from roletune.inference.gathering import NARRATOR, Gathering
+from roletune.inference.settings import GroupSettings
 from roletune.llm.model import ChatModel
 from roletune.project import Project
+from roletune.prompts import load_prompt
 from roletune.verbs.load import read_backstage, read_persona
 from roletune.verbs.notices import notices
 from roletune.verbs.serve import LocalEngine, local_server
@@ -32,36 +35,58 @@ class Cast:
     gathering: Gathering
     actors: Mapping[str, Actor]
     notice: str
+    director: Director
 
 
 @asynccontextmanager
 async def open_cast(
-    projects: Sequence[Project], progress: Progress, *, strength: float = 1.0, begun: Conversation | None = None
+    projects: Sequence[Project],
+    progress: Progress,
+    *,
+    strength: float = 1.0,
+    begun: Conversation | None = None,
+    group: GroupSettings | None = None,
 ) -> AsyncIterator[Cast]:
     """The characters of `projects`, ready to talk; `begun` is a chat with the first one to be gone on with.
+    `group` takes the place of the first one's settings of that name.
 
     The scene, the person and the sampling of each are those of its settings, the scene's of the first. Raises
     ProjectError, and ModelError where several have not the same base model.
     """
     first = projects[0].character.chat
+    group = group or first.group
     personas = [read_persona(project) for project in projects]
     gathering = Gathering.of(begun or first.begin(personas[0]))
-    gathering = replace(gathering, members=tuple(personas))
-    async with open_workbench(projects[0], progress) as bench, _stages(projects, bench, progress) as stages:
+    gathering = replace(gathering, members=tuple(personas), narrator=NARRATOR if group.narrator else "")
+    async with open_workbench(projects[0], progress) as bench, _stages(projects, bench, progress) as (stages, base):
         writer = bench.bound("writer") if projects[0].character.models.writer else None
         actors = {}
         for project, on_stage in zip(projects, stages, strict=True):
             back = replace(read_backstage(project), writer=writer, can_warm=len(projects) == 1)
             actors[project.character.name] = Actor(on_stage, project.character.chat, back, strength=strength)
         told = dict.fromkeys(" ".join(notices(project)[:1]) for project in projects)
-        yield Cast(gathering, actors, "\n".join(notice for notice in told if notice))
+        # Without a writer the base model alone directs: it is in memory already.
+        director = make_director(projects[0], group, writer or base)
+        yield Cast(gathering, actors, "\n".join(notice for notice in told if notice), director)
+
+
+def make_director(project: Project, group: GroupSettings, model: ChatModel) -> Director:
+    """Who chooses the next speaker and narrates, as `group` has it, with the prompts of `project`."""
+    language, own = project.character.language, project.prompts
+    return Director(
+        model,
+        chooses=load_prompt("next_speaker", language, own) if group.next == "model" else None,
+        narrates=load_prompt("narrator", language, own) if group.narrator else None,
+    )
 
 
 @asynccontextmanager
-async def _stages(projects: Sequence[Project], bench: Workbench, progress: Progress) -> AsyncIterator[list[OnStage]]:
-    """For each character, its model at a strength."""
+async def _stages(
+    projects: Sequence[Project], bench: Workbench, progress: Progress
+) -> AsyncIterator[tuple[list[OnStage], ChatModel]]:
+    """For each character, its model at a strength; and the base model alone."""
     if len(projects) == 1:
-        yield [bench.on_stage]
+        yield [bench.on_stage], bench.on_stage(0.0)
         return
     names = [project.character.name for project in projects]
     if len(set(names)) < len(names):
@@ -74,4 +99,4 @@ async def _stages(projects: Sequence[Project], bench: Workbench, progress: Progr
         def stage(name: str) -> OnStage:
             return lambda strength: server.chat_model(f"{name} {strength}", {name: strength}, name)
 
-        yield [stage(name) for name in names]
+        yield [stage(name) for name in names], server.chat_model("base", {}, bench.base.label)
