@@ -29,6 +29,7 @@ class KnowledgeSettings(BaseModel):
 
     passages: int = Field(default=0, ge=0, le=20, description="passages told with a message, those most like it")
     tokens: int = Field(default=300, ge=0, description="room for them")
+    meaning: bool = Field(default=True, description="search by meaning, too, where MiniLM is installed (English)")
 
 
 class ExampleSettings(BaseModel):

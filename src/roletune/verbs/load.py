@@ -22,6 +22,7 @@ from roletune.inference.recall.shown import Shots
 from roletune.inference.why import Row, rows_of
 from roletune.llm.model import ChatModel
 from roletune.llm.on_demand import OnDemandModel
+from roletune.models.embedding import embed, embedding_available
 from roletune.models.trained import trained_weights
 from roletune.project import Project
 from roletune.prompts import load_prompt
@@ -79,17 +80,25 @@ def read_persona(project: Project) -> Persona:
 
 def read_backstage(project: Project) -> Backstage:
     """What the character can draw on in a chat: lorebook, passages, memory, training rows."""
-    chat, language = project.character.chat, project.character.language
+    language = project.character.language
     path = project.build / "lorebook.json"
     return Backstage(
         recall=load_prompt("recall", language, project.prompts),
         lorebook=Lorebook.model_validate_json(path.read_text("utf-8")) if path.is_file() else Lorebook(),
-        knowledge=Knowledge(read_persona(project).profile, chat.knowledge.passages, chat.knowledge.tokens),
+        knowledge=_knowledge(project),
         shots=_shots(project),
         memory=MemoryFile(project.journal / "memory.sqlite"),
         summary=load_prompt("memory", language, project.prompts),
         rows=lambda: _training_rows(project),
     )
+
+
+def _knowledge(project: Project) -> Knowledge:
+    """The passages; searched by meaning too where they are told, in a language that the embedding model reads."""
+    wanted = project.character.chat.knowledge
+    by_meaning = wanted.passages and wanted.meaning and project.character.language.casefold().startswith("en")
+    found = embed if by_meaning and embedding_available() else None
+    return Knowledge(read_persona(project).profile, wanted.passages, wanted.tokens, found)
 
 
 def _shots(project: Project) -> Shots | None:
