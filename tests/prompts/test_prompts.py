@@ -3,8 +3,16 @@ from pathlib import Path
 import pytest
 
 from roletune.errors import ProjectError
+from roletune.llm.request import ChatReply
 from roletune.prompts import BUILT_IN, Prompt, Shot, load_prompt
 from roletune.records import Message, Passage, Profile
+from roletune.rendering.script import parse_script
+from roletune.synthesis.ditto import LABELS as QUERY
+from roletune.synthesis.instructions import LABELS as INSTRUCTION
+from roletune.synthesis.labelled import read_blocks
+from roletune.synthesis.plots import LABELS as PLOT
+from roletune.synthesis.rules import LABELS as RULE
+from roletune.synthesis.traps import LABELS as TRAP
 
 
 def prompt(source):
@@ -92,3 +100,32 @@ def test_blocks_become_messages_with_worked_examples_between_them():
 
 def test_an_empty_block_is_no_message():
     assert prompt("{% block user %}Hi.{% endblock %}").messages() == (Message(role="user", content="Hi."),)
+
+
+SHOWN = "{% block system %}S{% endblock %}{% block example %}E{% endblock %}{% block answer %}A{% endblock %}"
+
+
+def test_a_prompts_own_example_stands_where_no_worked_ones_do():
+    asked = prompt(SHOWN + "{% block user %}{{ what }}?{% endblock %}")
+    assert [one.content for one in asked.messages(what="Up")] == ["S", "E", "A", "Up?"]
+    told = asked.messages([Shot("Yes.", {"what": "Down"})], what="Up")
+    assert [one.content for one in told] == ["S", "Down?", "Yes.", "Up?"]
+    assert (asked.example, prompt("{% block user %}Up?{% endblock %}").example) == ("A", "")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [("instructions", INSTRUCTION), ("traps", TRAP), ("plots", PLOT), ("rules", RULE), ("ditto", QUERY)],
+)
+def test_the_examples_of_the_prompts_can_be_read_by_who_asks(name, labels, language):
+    (found, *others) = read_blocks(ChatReply(load_prompt(name, language).example, "stop", 1, 1, 0.0, "k"), labels)
+    assert set(labels) - {"role"} <= {key for one in (found, *others) for key in one}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_examples_in_script_form_are_a_scene_and_a_dialogue(language):
+    (scene,) = parse_script(load_prompt("scenes", language).example).scenes
+    assert {"type", "location", "background"} <= set(scene.headers)
+    (played,) = parse_script(load_prompt("plots_dialogue", language).example).scenes
+    assert len(played.turns) == 5

@@ -85,3 +85,14 @@ def test_every_attempt_is_remembered_even_if_all_say_the_same(tmp_path):
 def test_an_endpoint_that_is_gone_is_not_a_reply_in_vain():
     with pytest.raises(EndpointError):
         ask(ScriptedModel([EndpointError("gone")]))
+
+
+def test_a_reply_with_a_line_of_the_prompts_example_is_none():
+    example = "Question: Why do you open before dawn?\nWhy: So."
+
+    def read(told):
+        return asyncio.run(ask_until_read(ScriptedModel([told]), REQUEST, lambda reply: reply.text, example=example))
+
+    with pytest.raises(ReplyError, match="the reply repeats the example"):
+        read("Here you are.\n**Question:** why do you open before dawn")
+    assert read("Question: Why do you close?\nWhy: So.").endswith("So.")

@@ -2,9 +2,10 @@
 
 A file of the same name in the character's own `prompts/` folder wins. A prompt file may hold the blocks `system` and
 `user`, which become messages, with worked examples between them as real turns: small models follow those where they
-lose a form that is only described. A file without blocks is one text. `Prompt.hash` goes into the provenance of
-whatever was made with it. A character's folder may come from somebody else, so templates run in Jinja2's sandbox and
-see the fields of records, never their methods (pydantic's include one that loads pickles).
+lose a form that is only described. Where there are none, an example of the file's own stands there, if it has one: the
+blocks `example` and `answer`, about somebody who is in nobody's story. A file without blocks is one text. `Prompt.hash`
+goes into the provenance of whatever was made with it. A character's folder may come from somebody else, so templates
+run in Jinja2's sandbox and see the fields of records, never their methods (pydantic's include one that loads pickles).
 """
 
 from __future__ import annotations
@@ -71,13 +72,24 @@ class Prompt:
             raise ProjectError(f"{self.path}: {error}. Known names: {', '.join(sorted(values))}") from error
 
     def messages(self, shots: Sequence[Shot] = (), **values: Any) -> tuple[Message, ...]:
-        """The block `system`, then each shot as a `user` message with its answer, then `user` with `values`."""
+        """The block `system`, then each shot as a `user` message with its answer, then `user` with `values`.
+
+        Without shots, the blocks `example` and `answer` are the one shot there is.
+        """
         messages = [Message(role="system", content=self._block("system", values))]
+        if not shots:
+            messages.append(Message(role="user", content=self._block("example", values)))
+            messages.append(Message(role="assistant", content=self._block("answer", values)))
         for shot in shots:
             messages.append(Message(role="user", content=self._block("user", {**values, **shot.values})))
             messages.append(Message(role="assistant", content=shot.answer))
         messages.append(Message(role="user", content=self._block("user", values)))
         return tuple(message for message in messages if message.content)
+
+    @property
+    def example(self) -> str:
+        """The answer of the file's own example, which is nobody's to give; '' if it has none."""
+        return self._block("answer", {})
 
     def _block(self, name: str, values: dict[str, Any]) -> str:
         block = self._template.blocks.get(name)

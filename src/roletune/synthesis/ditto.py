@@ -116,7 +116,11 @@ async def write_queries(
     }
     request = _request(prompt, settings, pair.sample, count=settings.queries, **cards)
     return await ask_until_read(
-        writer, request, lambda reply: parse_queries(reply, pair, prompt, writer.name, settings.queries), again
+        writer,
+        request,
+        lambda reply: parse_queries(reply, pair, prompt, writer.name, settings.queries),
+        again,
+        prompt.example,
     )
 
 

@@ -144,7 +144,11 @@ async def write_instructions(
         call.sample,
     )
     return await ask_until_read(
-        writer, request, lambda reply: parse_instructions(reply, call, prompt, writer.name, settings), again
+        writer,
+        request,
+        lambda reply: parse_instructions(reply, call, prompt, writer.name, settings),
+        again,
+        prompt.example,
     )
 
 

@@ -65,10 +65,14 @@ async def write_plot(
     def read(reply: ChatReply) -> Plot:
         return parse_plot(reply, call.passage, profile, prompt, writer.name)
 
-    plot = await ask_until_read(writer, request(prompt), read, again)
+    plot = await ask_until_read(writer, request(prompt), read, again, prompt.example)
     asked = request(dialogue_prompt, scene=plot.scene, partner=plot.partner, question=plot.question)
     return await ask_until_read(
-        writer, asked, lambda reply: parse_answer(reply, plot, profile, dialogue_prompt, writer), again
+        writer,
+        asked,
+        lambda reply: parse_answer(reply, plot, profile, dialogue_prompt, writer),
+        again,
+        dialogue_prompt.example,
     )
 
 

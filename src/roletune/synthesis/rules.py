@@ -127,6 +127,7 @@ async def write_ruled(
         request(rules_prompt, count=settings.rules, types=list(types)),
         lambda reply: parse_rules(reply, checker, settings.rules),
         again,
+        rules_prompt.example,
     )
     system = system_prompt.text(profile=profile, role=given.role, rules=[rule.text for rule in given.rules])
     answer = await ask_until_read(

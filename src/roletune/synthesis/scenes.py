@@ -117,6 +117,7 @@ async def extract_scenes(
         request,
         lambda reply: parse_scenes(reply, call.passage, prompt, writer.name, call.count),
         again,
+        prompt.example,
     )
 
 

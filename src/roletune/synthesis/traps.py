@@ -95,7 +95,7 @@ async def write_trap(
     def read(reply: ChatReply) -> Tampering:
         return parse_tampering(reply, call.passage, prompt, writer.name)
 
-    fact = await ask_until_read(writer, request(prompt, passage=call.passage), read, again)
+    fact = await ask_until_read(writer, request(prompt, passage=call.passage), read, again, prompt.example)
     factual = await answer(call.passage.text, fact.question, ("corrects", "denies"))
     counterfactual = await answer(fact.text, fact.question, ("accepts", "evades"))
     clean = await answer(call.passage.text, fact.twin, ("corrects", "evades"))  # with the true fact, or no word of it
