@@ -363,3 +363,25 @@ def test_in_front_of_another_server_streams_errors_and_absence_are_passed_on():
             with listening(make_app(gone)) as other, pytest.raises(openai.InternalServerError) as error:
                 ask(Served(other, upstream, gone))
             assert error.value.status_code == 503
+
+
+def test_an_engine_that_closes_its_connections_untold_loses_no_request():
+    answer = json.dumps({"choices": [{"message": {"content": "Yes."}}]}).encode()
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(answer)
+
+    async def closing(reader, writer):
+        await reader.readuntil(b"}]}")
+        writer.write(head + answer)
+        await writer.drain()
+        await asyncio.sleep(0.002)  # the client has the answer, and takes the connection for a living one
+        writer.close()
+
+    async def session():
+        async with await asyncio.start_server(closing, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            engine = HttpEngine(f"http://127.0.0.1:{port}/v1", None, lambda *_: {})
+            told = [await engine.ask({"messages": HELLO}) for _ in range(50)]
+            await engine.close()
+            return told
+
+    assert len(asyncio.run(session())) == 50

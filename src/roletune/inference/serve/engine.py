@@ -7,8 +7,9 @@ breaks or is gone becomes a Refusal with the status that a client understands; w
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from roletune.inference.serve.refusal import Refusal
@@ -41,6 +42,7 @@ class Engine(Protocol):
         """Let go of its connections."""
 
 
+Ask = Callable[[], Awaitable["ClientResponse"]]
 Adapter = Callable[[str, float], Mapping[str, Any]]
 
 
@@ -88,7 +90,8 @@ class HttpEngine:
 
     async def models(self) -> list[str]:
         """The ids that it lists. Raises Refusal if it does not answer."""
-        async with _told(self._session.get(f"{self._url}/models", timeout=_seconds(_LISTING))) as response:
+        listing = partial(self._session.get, f"{self._url}/models", timeout=_seconds(_LISTING))
+        async with _told(listing) as response:
             listed = _object(await response.read()).get("data")
         return [str(each["id"]) for each in listed or [] if isinstance(each, dict) and "id" in each]
 
@@ -98,7 +101,8 @@ class HttpEngine:
             await self._opened.close()
 
     def _answer(self, body: Mapping[str, Any]) -> AbstractAsyncContextManager[ClientResponse]:
-        return _told(self._session.post(f"{self._url}/chat/completions", data=json.dumps(dict(body)).encode()))
+        data = json.dumps(dict(body)).encode()
+        return _told(partial(self._session.post, f"{self._url}/chat/completions", data=data))
 
     @property
     def _session(self) -> ClientSession:
@@ -123,17 +127,32 @@ def _seconds(most: float) -> ClientTimeout:
 
 
 @asynccontextmanager
-async def _told(asking: AbstractAsyncContextManager[ClientResponse]) -> AsyncIterator[ClientResponse]:
+async def _told(ask: Ask) -> AsyncIterator[ClientResponse]:
     """An answer with status 200; it is ended with the block. Raises Refusal, also for what is lost while it is read."""
     from aiohttp import ClientError
 
     try:
-        async with asking as response:
+        async with await _begun(ask) as response:
             if response.status != 200:
                 raise _refusal(response.status, await response.read(), response.headers)
             yield response
     except (ClientError, TimeoutError) as error:
         raise _lost(error) from error
+
+
+async def _begun(ask: Ask) -> ClientResponse:
+    """The beginning of an answer, asked for once more where the connection was an old one that the engine has closed.
+
+    llama.cpp's server closes some after a reply, untold; nothing has been answered then, so nothing is said twice.
+    """
+    from aiohttp import ClientConnectorError, ClientOSError, ServerDisconnectedError
+
+    try:
+        return await ask()
+    except ClientConnectorError:
+        raise
+    except (ClientOSError, ServerDisconnectedError):
+        return await ask()
 
 
 def _event(event: bytes) -> Chunk | None:
