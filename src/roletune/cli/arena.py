@@ -93,7 +93,7 @@ def _print(report: PairwiseReport | None, console: Console) -> None:
         return
     console.print(Text("\nAll votes on this adapter:", "bold"))
     for duel in report.duels:
-        line = f"{duel.a} {duel.wins_a} : {duel.wins_b} {duel.b}, {duel.ties} ties"
+        line = f"{duel.a} {duel.wins_a} : {duel.wins_b} {duel.b}, {duel.ties} tie{'' if duel.ties == 1 else 's'}"
         if duel.win_rate:
             rate = duel.win_rate
             line += f"; {duel.a} wins {rate.value:.0%} [{rate.low:.0%}, {rate.high:.0%}] of the decided ones"
