@@ -81,7 +81,7 @@ def test_the_same_seed_draws_the_same_and_another_voter_sees_another_order(folde
 def test_skips_ties_nonsense_and_the_end_of_the_input(folder):
     _, kept, _, told = vote(folder, ["s", "what?", "t", "q", "a"])
     assert [one.choice for one in kept] == ["tie"]
-    assert "adapter 0 : 0 base_prompt, 1 ties" in told
+    assert "adapter 0 : 0 base_prompt, 1 tie" in told
     again, _, _, _ = vote(folder, [])
     assert (len(again.open), again.voted) == (6, 1)
 

@@ -12,7 +12,7 @@ from tests.evaluation.test_wikirole import sensible
 from roletune import pipeline
 from roletune.engine.progress import SilentProgress
 from roletune.engine.store import write_records, write_text
-from roletune.errors import ProjectError, RefusedError
+from roletune.errors import EvaluationError, ProjectError, RefusedError
 from roletune.evaluation.capability import read_choices
 from roletune.evaluation.report_html import render_html
 from roletune.evaluation.report_markdown import render_markdown
@@ -229,3 +229,14 @@ def test_the_report_shows_every_suite_and_nothing_that_a_model_wrote_is_markup(f
     assert all(
         title in told for title in ("Under pressure", "What it costs", "thinks of itself", "two levers", "WikiRole")
     )
+
+
+def test_what_an_older_version_wrote_is_told_with_the_cure(folder):
+    write_text(folder / "build" / "suites" / "bandit.json", "{}")
+
+    async def look():
+        async with open_workbench(Project.open(folder), SilentProgress()) as bench:
+            return suites(bench)
+
+    with pytest.raises(EvaluationError, match=r"bandit\.json was written by another roletune.*--with bandit"):
+        asyncio.run(look())

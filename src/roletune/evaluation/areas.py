@@ -48,7 +48,7 @@ def _likelihood(report: Report) -> Iterator[Area]:
     against = found.adapter_vs_base_prompt
     change = Change(against.perplexity_ratio, against.ratio_low, against.ratio_high, against.n_lines)
     figures = found.base_prompt.perplexity, found.adapter.perplexity
-    yield Area("likelihood", "lines", "perplexity", *figures, change, outcome_of(against))
+    yield Area("likelihood", "lines", "perplexity", figures[0], figures[1], change, outcome_of(against))
     if report.voice and report.voice.identification:
         real = report.voice.identification
         shares = real.per_token["base_prompt"].value, real.per_token["adapter"].value
@@ -64,7 +64,7 @@ def _replies(report: Report) -> Iterator[Area]:
     if report.voice and report.voice.taken:
         taken = report.voice.taken
         figures = [taken[who].value if who in taken else None for who in ("base_prompt", "adapter")]
-        yield Area("taken", "voice", "share", *figures)
+        yield Area("taken", "voice", "share", figures[0], figures[1])
 
 
 def _tried(report: Report) -> Iterator[Area]:
@@ -82,7 +82,7 @@ def _tried(report: Report) -> Iterator[Area]:
 def _judged(report: Report) -> Iterator[Area]:
     if report.interview and report.interview.judges:
         figures = [_mean_score(report, who) for who in ("base_prompt", "adapter")]
-        yield Area("interview", "interview", "score", *figures)
+        yield Area("interview", "interview", "score", figures[0], figures[1])
     if report.wikirole and report.wikirole.judges:
         judge = report.wikirole.judges[0]
         rows = [report.wikirole.figures.get(who, {}).get(judge) for who in ("base_prompt", "adapter")]
@@ -101,7 +101,7 @@ def _probed(report: Report) -> Iterator[Area]:
         if len(regrets) == 2 and all(regrets):
             moved = Change(game.difference.value, game.difference.low, game.difference.high, game.difference.n)
             figures = [regret.value if regret else None for regret in regrets]
-            yield Area("bandit", "bandit", "regret", *figures, moved, _direction(moved, higher=False))
+            yield Area("bandit", "bandit", "regret", figures[0], figures[1], moved, _direction(moved, higher=False))
 
 
 def _area(key: str, anchor: str, figures: Sequence[float], found: ShareDifference, *, higher: bool) -> Area:

@@ -15,6 +15,7 @@ COLUMNS = (
     *("area", "figure", "entrant", "value", "low", "high", "n", "unscored"),
     *("against", "difference", "ci_low", "ci_high", "p", "p_holm"),
 )
+_UNPAIRED: list[Cell] = [None] * 6
 
 
 def render_words(comparison: Comparison) -> list[str]:
@@ -57,8 +58,10 @@ def render_csv(comparison: Comparison) -> str:
         for name, found in figure.estimates.items():
             pair = pairs.get((figure.figure, name))
             said: list[Cell] = [figure.area, figure.figure, name, found.value, found.low, found.high, found.n]
-            paired = [pair.against, pair.difference, pair.ci_low, pair.ci_high, pair.p, pair.p_holm] if pair else []
-            rows.append([*said, figure.unscored[name], *(paired or [None] * 6)])
+            paired: list[Cell] = (
+                [pair.against, pair.difference, pair.ci_low, pair.ci_high, pair.p, pair.p_holm] if pair else []
+            )
+            rows.append([*said, figure.unscored[name], *(paired or _UNPAIRED)])
     return write_table(COLUMNS, rows)
 
 

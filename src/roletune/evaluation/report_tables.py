@@ -121,7 +121,8 @@ def _data(report: Report) -> Rows:
     data = report.data
     kinds = {"origin": data.origins, "purpose": data.purposes, "partner": data.partners, "not kept": data.rejected}
     for kind, counts in kinds.items():
-        yield from ([kind, name, count] for name, count in counts.items())
+        for name, count in counts.items():
+            yield [kind, name, count]
 
 
 _RATE = ("count", "n", "share", "low", "high")

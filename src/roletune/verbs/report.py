@@ -8,7 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
 from roletune.engine.store import read_records, write_json, write_text
+from roletune.errors import EvaluationError
 from roletune.evaluation.model_card import render_card
 from roletune.evaluation.report import build_report
 from roletune.evaluation.report_html import render_html
@@ -138,8 +141,15 @@ def suites(bench: Workbench) -> Suites:
 
 
 def _read(bench: Workbench, file: str, kind: type[R]) -> R | None:
+    """What a suite found; None if it was not run. Raises EvaluationError for a file that an older roletune wrote."""
     path = bench.project.build / file
-    return kind.model_validate_json(path.read_text("utf-8")) if path.is_file() else None
+    try:
+        return kind.model_validate_json(path.read_text("utf-8")) if path.is_file() else None
+    except ValidationError as error:
+        raise EvaluationError(
+            f"{path} was written by another roletune. Delete it; this makes it again: roletune evaluate "
+            f"{bench.project.folder} --with {path.stem}"
+        ) from error
 
 
 def _told_on_the_card(bench: Workbench) -> tuple[str | bool, ...]:
