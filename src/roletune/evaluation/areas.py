@@ -86,9 +86,8 @@ def _judged(report: Report) -> Iterator[Area]:
     if report.wikirole and report.wikirole.judges:
         judge = report.wikirole.judges[0]
         rows = [report.wikirole.figures.get(who, {}).get(judge) for who in ("base_prompt", "adapter")]
-        yield Area(
-            "wikirole", "wikirole", "share", *(row.identity.value if row and row.identity else None for row in rows)
-        )
+        known = [row.identity.value if row and row.identity else None for row in rows]
+        yield Area("wikirole", "wikirole", "share", known[0], known[1])
 
 
 def _probed(report: Report) -> Iterator[Area]:
