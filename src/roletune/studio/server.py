@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 TEMPLATES = Path(__file__).parent / "templates"
+QUEUE_SECONDS = 0.05  # between two looks at Gradio's queue
 
 
 def require_packages() -> None:
@@ -54,9 +55,10 @@ def make_app(troupe: Troupe, rules: Rules) -> ASGIApp:
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.add_route("/report/{name}", _reports(troupe))
+    page = make_page(troupe)
     mounted = gr.mount_gradio_app(
         app,
-        make_page(troupe),
+        page,
         path="/",
         allowed_paths=[],
         footer_links=[],
@@ -71,6 +73,8 @@ def make_app(troupe: Troupe, rules: Rules) -> ASGIApp:
         css=(TEMPLATES / "studio.css").read_text("utf-8"),
         head=f"<script>{(TEMPLATES / 'studio.js').read_text('utf-8')}</script>",
     )
+    # Gradio looks a thousand times a second whether somebody asked: 7 % of a core for a page that nobody has open.
+    page._queue.sleep_when_free = QUEUE_SECONDS
     return StudioGuard(mounted, rules)
 
 
