@@ -38,7 +38,10 @@ so there is no resume code: running again is resuming.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from roletune.records import Adapter, Comparison
+from roletune.training.recipe import Recipe
 from roletune.verbs import (
     augmentation,
     bandit,
@@ -60,6 +63,7 @@ from roletune.verbs import (
     report,
     rules,
     scenes,
+    several,
     train,
     traps,
     voice,
@@ -98,6 +102,28 @@ async def make(
         if stage.name == evaluate.STAGE.name:
             ran += [suite for suite in suites if await _make(bench, SUITES[suite], forced=again)]
     return ran
+
+
+async def make_together(benches: Sequence[Workbench], *, again: bool = False) -> list[list[str]]:
+    """`make` of several characters up to their adapters, trained in one run on one loaded base; what ran for each."""
+    ran = [await make(bench, dataset.STAGE.name) for bench in benches]
+    for bench in benches:
+        await bench.local.close()  # training wants the memory
+        if again:
+            train.train_anew(bench)
+            bench.manifest.forget(train.STAGE.name)
+    several.train_each(benches)
+    return [[*before, *await make(bench, train.STAGE.name)] for bench, before in zip(benches, ran, strict=True)]
+
+
+async def make_mixed(
+    benches: Sequence[Workbench], folder: Path, recipe: Recipe | None = None
+) -> tuple[Adapter, Comparison]:
+    """One adapter for several characters in `folder`, and what it is worth to each of them."""
+    for bench in benches:
+        await make(bench, dataset.STAGE.name)
+        await bench.local.close()
+    return several.train_mixed(benches, folder, recipe), several.compare_roles(benches, folder)
 
 
 def steps(methods: Sequence[str], until: str) -> list[Stage]:

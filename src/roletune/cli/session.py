@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, contextmanager, suppress
 from datetime import datetime
 from io import FileIO
 from pathlib import Path
@@ -17,7 +17,7 @@ from rich.console import Console, RenderableType
 
 from roletune.engine.lock import project_lock
 from roletune.engine.progress import Progress, RichProgress, Task
-from roletune.errors import ResourceError, RoletuneError
+from roletune.errors import ProjectError, ResourceError, RoletuneError
 from roletune.project import Project
 from roletune.workbench import Workbench, open_workbench
 
@@ -31,17 +31,35 @@ AsJson = Annotated[
 
 def run_session(folder: Path, work: Callable[[Workbench], Awaitable[T]], *, as_json: bool = False) -> T:
     """Open the character in `folder`, hold its lock, and do `work` with progress on the screen and in a log file."""
-    project = Project.open(folder)
+    return run_sessions([folder], lambda benches: work(benches[0]), as_json=as_json)
+
+
+def run_sessions(
+    folders: Sequence[Path], work: Callable[[list[Workbench]], Awaitable[T]], *, as_json: bool = False
+) -> T:
+    """The same with several characters; what is told stands in the log of each."""
+    projects = [Project.open(folder) for folder in folders]
+    places = [project.build.resolve() for project in projects]
+    if twice := [folder for folder, place in zip(folders, places, strict=True) if places.count(place) > 1]:
+        raise ProjectError(f"{twice[0]} is named twice. Name each character once.")
     console = Console(stderr=as_json)
-    with project_lock(project.build), _log(project.build / "logs") as log:
-        progress = LoggedProgress(RichProgress(console), log)
+    with ExitStack() as stack:
+        logs = []
+        for project in projects:
+            stack.enter_context(project_lock(project.build))
+            logs.append(stack.enter_context(_log(project.build / "logs")))
+        progress = LoggedProgress(RichProgress(console), *logs)
 
         def show(renderable: RenderableType) -> None:
             console.print(renderable)
 
         async def session() -> T:
-            async with open_workbench(project, progress, show=show) as bench:
-                return await work(bench)
+            async with AsyncExitStack() as opened:
+                benches = [
+                    await opened.enter_async_context(open_workbench(project, progress, show=show))
+                    for project in projects
+                ]
+                return await work(benches)
 
         try:
             return asyncio.run(session())
@@ -55,14 +73,14 @@ def run_session(folder: Path, work: Callable[[Workbench], Awaitable[T]], *, as_j
 
 
 class LoggedProgress:
-    """Progress that also writes what it is told into a log file, with the time.
+    """Progress that also writes what it is told into log files, with the time.
 
     A log that can't be written (a full disk) stops nothing: what the work itself can't write says so.
     """
 
-    def __init__(self, progress: Progress, log: FileIO) -> None:
+    def __init__(self, progress: Progress, *logs: FileIO) -> None:
         self._progress = progress
-        self._log = log
+        self._logs = logs
 
     def task(self, title: str, total: float | None, unit: str = "") -> AbstractContextManager[Task]:
         """As the progress it stands before."""
@@ -75,9 +93,10 @@ class LoggedProgress:
         self._progress.say(message, style)
 
     def log(self, message: str) -> None:
-        """In the log only."""
-        with suppress(OSError):
-            self._log.write(f"{datetime.now():%H:%M:%S} {message}\n".encode())
+        """In the logs only."""
+        for log in self._logs:
+            with suppress(OSError):
+                log.write(f"{datetime.now():%H:%M:%S} {message}\n".encode())
 
 
 @contextmanager

@@ -13,6 +13,16 @@ import typer
 from roletune.cli.cost import print_estimate
 from roletune.cli.plan import show_plan
 from roletune.cli.session import AsJson, Character, print_json, run_session
+from roletune.cli.several import (
+    Characters,
+    Into,
+    Mixed,
+    RecipeOfAll,
+    Together,
+    check_several,
+    train_mixed,
+    train_together,
+)
 from roletune.pipeline import METHODS, STAGES, SUITES, make
 from roletune.training.ranks import launched
 from roletune.verbs.capability import NAME as FORGETTING
@@ -27,6 +37,11 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Tell the calls, tokens and price that it would take, and do nothing.")
 ]
 WRITING = ("scenes", "experiences", "protective", *METHODS)  # what asks the writer
+EPILOGS = {
+    "train": "roletune train examples/jarvis\n\nroletune train examples/jarvis --plan\n\n"
+    "roletune train examples/jarvis examples/hamlet --together\n\n"
+    "roletune train examples/jarvis examples/hamlet --mixed --into both --recipe rocit"
+}
 Until = Annotated[str, typer.Option("--until", help=f"Last stage: {', '.join(STAGES)}.")]
 
 
@@ -42,7 +57,7 @@ def register(app: typer.Typer) -> None:
         app.command(
             stage.name,
             help=f"{stage.about[0].upper()}{stage.about[1:]}.",
-            epilog=f"roletune {stage.name} examples/jarvis",
+            epilog=EPILOGS.get(stage.name, f"roletune {stage.name} examples/jarvis"),
         )(_command(stage.name))
     for method in METHODS.values():
         app.command(
@@ -100,19 +115,31 @@ def _command(name: str) -> Callable[..., None]:
     if name in WRITING:
         return writing
 
-    def training(
-        character: Character = Path(),
-        plan: Annotated[bool, typer.Option("--plan", help="Print how much memory it takes, and make nothing.")] = False,
-        again: Annotated[bool, typer.Option("--again", help="Train again, also what is finished.")] = False,
-        as_json: AsJson = False,
-    ) -> None:
-        if plan:
-            show_plan(character, as_json=as_json)
-        else:
-            _make(character, name, as_json=as_json, again=again)
-
-    special: dict[str, Callable[..., None]] = {"evaluate": evaluating, "train": training}
+    special: dict[str, Callable[..., None]] = {"evaluate": evaluating, "train": train}
     return special.get(name, command)
+
+
+def train(
+    characters: Characters = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Print how much memory it takes, and make nothing.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Train again, also what is finished.")] = False,
+    together: Together = False,
+    mixed: Mixed = False,
+    into: Into = None,
+    recipe: RecipeOfAll = None,
+    as_json: AsJson = False,
+) -> None:
+    """One character, or several in one run."""
+    folders = characters or [Path()]
+    check_several(folders, together=together, mixed=mixed, into=into, recipe=recipe, alone=plan)
+    if plan:
+        show_plan(folders[0], as_json=as_json)
+    elif mixed and into:
+        train_mixed(folders, into, recipe, as_json=as_json)
+    elif together:
+        train_together(folders, as_json=as_json, again=again)
+    else:
+        _make(folders[0], "train", as_json=as_json, again=again)
 
 
 def _make(folder: Path, until: str, *, as_json: bool, again: bool, suites: Sequence[str] = ()) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from roletune.engine.interrupt import stops_at_once
@@ -55,8 +56,8 @@ def _likelihood(bench: Workbench) -> LikelihoodReport:
     )
 
 
-def load_with_adapter(bench: Workbench) -> tuple[Any, str]:
-    """The base model with the adapter in use, and the device it is on."""
+def load_with_adapter(bench: Workbench, folder: Path | None = None) -> tuple[Any, str]:
+    """The base model with the adapter in use, or that in `folder`, and the device it is on."""
     import torch
 
     from roletune.models.device import pick_device
@@ -68,7 +69,7 @@ def load_with_adapter(bench: Workbench) -> tuple[Any, str]:
     dtype = getattr(torch, device.dtype)
     base = load_causal_lm(trainable_folder(bench.base, bench.progress), dtype)
     # Rounded, as in training: products of an adapter's fp32 masters take twice as long on a CPU.
-    model = put_on(base, (bench.project.build / "adapter").resolve(), dtype, rounded=True)
+    model = put_on(base, (folder or bench.project.build / "adapter").resolve(), dtype, rounded=True)
     return model.to(device.name), device.name
 
 

@@ -35,31 +35,34 @@ async def make_adapter(bench: Workbench) -> str:
         adapter = use_chosen(bench, chosen)
         return f"run {chosen} was chosen: validation loss {adapter.best_validation_loss:.3f} (see roletune runs)"
     await bench.local.close()  # training wants the memory
-    project, recipe = bench.project, bench.project.recipe
-    renderer = open_renderer(bench)
-    run_dir = run_folder(bench)
-    call: dict[str, Any] = {
-        "train": _sequences(bench, "train", renderer),
-        "validation": _sequences(bench, "validation", renderer),
-        "base_folder": trainable_folder(bench.base, bench.progress),
-        "base_label": bench.base.label,
-        "base_identity": bench.base.identity(),
-        "character": project.character.name,
-        "data_hash": _data(bench),
-        "recipe": recipe,
-        "run_dir": run_dir,
-        "memory_checked": project.character.train.check_memory,
-    }
+    call = training_call(bench)
     with stops_at_once():
         together(**call)
         adapter = train(**call, progress=bench.progress)
-    export_gguf(bench, run_dir)
-    point_at(project.build, run_dir)
+    export_gguf(bench, run_folder(bench))
+    point_at(bench.project.build, run_folder(bench))
     early = ", stopped early" if adapter.stopped_early else ""
     return (
         f"run {adapter.run}: validation loss {adapter.best_validation_loss:.3f} at step {adapter.best_step}{early}, "
         f"{adapter.tokens_per_second:.0f} tokens/s, {adapter.trainable_parameters:,} weights"
     )
+
+
+def training_call(bench: Workbench) -> dict[str, Any]:
+    """What `training.sft` is called with to train the character."""
+    renderer = open_renderer(bench)
+    return {
+        "train": sequences(bench, "train", renderer),
+        "validation": sequences(bench, "validation", renderer),
+        "base_folder": trainable_folder(bench.base, bench.progress),
+        "base_label": bench.base.label,
+        "base_identity": bench.base.identity(),
+        "character": bench.project.character.name,
+        "data_hash": data_hash(bench),
+        "recipe": bench.project.recipe,
+        "run_dir": run_folder(bench),
+        "memory_checked": bench.project.character.train.check_memory,
+    }
 
 
 def export_gguf(bench: Workbench, run_dir: Path) -> None:
@@ -87,11 +90,12 @@ def train_anew(bench: Workbench) -> None:
 
 def run_folder(bench: Workbench) -> Path:
     """Where the training of these settings is, or will be."""
-    identity = fingerprint(_data(bench), bench.project.recipe.settings, bench.base.identity(), length=8)
+    identity = fingerprint(data_hash(bench), bench.project.recipe.settings, bench.base.identity(), length=8)
     return bench.project.build / "runs" / identity
 
 
-def _data(bench: Workbench) -> str:
+def data_hash(bench: Workbench) -> str:
+    """The hash of what is learnt and validated on."""
     return fingerprint([file_hash(_examples(bench, split)) for split in ("train", "validation")])
 
 
@@ -99,12 +103,13 @@ def _examples(bench: Workbench, split: Split) -> Path:
     return bench.project.build / "dataset" / f"{split}.jsonl"
 
 
-def _sequences(bench: Workbench, split: Split, renderer: Renderer) -> list[TokenSequence]:
-    sequences = []
+def sequences(bench: Workbench, split: Split, renderer: Renderer) -> list[TokenSequence]:
+    """The examples of a split as tokens."""
+    found = []
     for example in read_records(_examples(bench, split), Example):
         rendered = renderer.render(example.messages)
-        sequences.append(TokenSequence(rendered.ids, rendered.mask, example.provenance.source))
-    return sequences
+        found.append(TokenSequence(rendered.ids, rendered.mask, example.provenance.source))
+    return found
 
 
 STAGE = Stage(
