@@ -46,7 +46,7 @@ from roletune.training.sft import (
 )
 
 # What is decided with the base, not with an adapter.
-_OF_THE_BASE = ("method", "dtype", "quantisation", "double_quantisation", "gradient_checkpointing", "sharding")
+_OF_THE_BASE = ("dtype", "quantisation", "double_quantisation", "gradient_checkpointing", "sharding")
 _LOOKED_AT = 8  # steps, to tell whether micro-batches fit into each other
 
 
@@ -69,7 +69,7 @@ def train_together(jobs: Sequence[Job], progress: Progress) -> list[Adapter]:
         )
     found = [finished_run(job.run_dir, job.key) for job in jobs]
     left = [job for job, adapter in zip(jobs, found, strict=True) if adapter is None]
-    made = iter(_train(left, progress) if left else ())
+    made = iter(_train(left, progress) if len(left) > 1 else [train_job(job, progress) for job in left])
     return [next(made) if adapter is None else adapter for adapter in found]
 
 
@@ -100,7 +100,7 @@ def _train(jobs: Sequence[Job], progress: Progress) -> list[Adapter]:
     device = device_for(first.recipe.dtype)
     with memory_explained(max((job.recipe for job in jobs), key=lambda recipe: recipe.micro_tokens)):
         base = _Base(first.base_folder, first.recipe, device)
-        if base.takes_several and len(jobs) > 1 and len({str(job.recipe.target_modules) for job in jobs}) == 1:
+        if base.takes_several and len({str(job.recipe.target_modules) for job in jobs}) == 1:
             _check_memory(jobs, device, progress)
             models = base.models([job.recipe for job in jobs])
             trainings = [begin(model, job, *job.prepared()[:2]) for model, job in zip(models, jobs, strict=True)]
@@ -138,6 +138,11 @@ def _check_alike(jobs: Sequence[Job]) -> None:
     """Raise TrainingError for what can't be on one base."""
     if len({job.run_dir.resolve() for job in jobs}) < len(jobs):
         raise TrainingError("A character is named twice. Name each once.")
+    if full := [job.character for job in jobs if job.recipe.method == "full"]:
+        raise TrainingError(
+            f"{full[0]} is trained with method: full, which changes every weight: there is no base to share. Set "
+            "method: lora, or train it by itself (without --together)."
+        )
     for job in jobs:
         if job.base_identity != jobs[0].base_identity:
             raise TrainingError(
@@ -146,10 +151,10 @@ def _check_alike(jobs: Sequence[Job]) -> None:
             )
         for name in _OF_THE_BASE:
             ours, theirs = (getattr(one.recipe, name) for one in (jobs[0], job))
-            if ours != theirs or ours == "full":
+            if ours != theirs:
                 raise TrainingError(
                     f"{job.character} can't be trained together with {jobs[0].character}: {name} is {theirs} and "
-                    f"{ours}. On one base it must be the same for all, and none of its weights trained. Set it in "
+                    f"{ours}. On one base it must be the same for all. Set it in "
                     "`train.overrides`, or train them one by one (without --together)."
                 )
 

@@ -25,12 +25,13 @@ from roletune.evaluation.comparing import Entry, Score, Scores, compare_entries
 from roletune.evaluation.likelihood import line_likelihoods
 from roletune.evaluation.run_scores import HELD_OUT, LIKELIHOOD
 from roletune.models.dequantise import trainable_folder
+from roletune.models.trained import ADAPTER
 from roletune.records import Adapter, Comparison, Entrant, Example, fingerprint
 from roletune.rendering.template import Renderer
 from roletune.training.recipe import Recipe, check_recipe
 from roletune.verbs.dataset import open_renderer
 from roletune.verbs.evaluate import load_with_adapter
-from roletune.verbs.runs import WEIGHTS, check_link, chosen_run, point_at
+from roletune.verbs.runs import check_link, chosen_run, point_at
 from roletune.verbs.stage import is_current
 from roletune.verbs.train import STAGE, data_hash, export_gguf, sequences, training_call
 from roletune.workbench import Workbench
@@ -66,6 +67,11 @@ def train_mixed(benches: Sequence[Workbench], folder: Path, recipe: Recipe | Non
             )
     recipe = recipe or first.project.recipe
     check_recipe(recipe)
+    if recipe.method != "lora":
+        raise TrainingError(
+            f"A mixed adapter is an adapter, and the recipe '{recipe.name}' asks for method: {recipe.method}. Set "
+            "method: lora, or name another recipe with --recipe."
+        )
     check_link(folder)
     call = _mixed_call(benches, folder, recipe)
     with stops_at_once():
@@ -152,7 +158,7 @@ def _lines(bench: Workbench, renderer: Renderer, model: Any, device: str, who: s
 def _own_run(bench: Workbench, folder: Path) -> Path | None:
     """The character's run in use, if it is its own and of this base."""
     own = (bench.project.build / "adapter").resolve()
-    if not (own / WEIGHTS).is_file() or own.name == (folder / "adapter").resolve().name:
+    if not (own / ADAPTER).is_file() or own.name == (folder / "adapter").resolve().name:
         return None
     return own if bench.adapter().base_identity == bench.base.identity() else None
 
