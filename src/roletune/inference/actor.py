@@ -29,6 +29,7 @@ from roletune.llm.request import ChatReply
 from roletune.prompts import Prompt
 from roletune.records import Lorebook, Turn
 
+_NEXT = "..."  # stands for a message that nobody has written yet
 STRONGEST = 2.0  # times what was trained; beyond it adapters produce noise
 
 
@@ -208,7 +209,9 @@ class Actor:
             await self._read_ahead(conversation)
 
     async def _read_ahead(self, conversation: Conversation) -> None:
-        messages = self.give(conversation).messages
+        # The next message has notes of its own: this one is then told without its, and what follows is read again. Now.
+        coming = conversation if conversation.awaits_answer else conversation.say(_NEXT)
+        messages = self.give(coming).messages
         await self.model.complete(replace(self.settings.request(messages, conversation.partners), max_tokens=1))
 
 

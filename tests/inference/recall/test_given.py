@@ -230,3 +230,19 @@ def test_examples_keep_to_their_own_room_the_most_alike_first():
     assert give(talk, Sources(shots=shots("turns", tokens=0)), 1800).messages[1:] == talk.messages
     one = give(talk, Sources(shots=shots("turns", tokens=40)), 1800)
     assert [note.text for note in one.notes] == ["Is there coffee? → There is always coffee, sir."]
+
+
+def test_what_is_read_ahead_is_all_that_stands_before_the_next_message(tmp_path):
+    actor, model = long_actor(tmp_path, lorebook=BOOK, can_warm=True)
+
+    async def session():
+        said = conversation().say("Is the suit ready?")
+        talk = said.answer("".join([piece async for piece in actor.perform(said)]))
+        actor.answered(talk)
+        await actor.settled()
+        return actor.give(talk.say("And the rest?")).messages
+
+    *before, _ = asyncio.run(session())
+    ahead = model.requests[-1]
+    assert ahead.max_tokens == 1
+    assert [message["content"] for message in ahead.messages[:-1]] == [message.content for message in before]
