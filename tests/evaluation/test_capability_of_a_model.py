@@ -1,4 +1,4 @@
-"""Questions of knowledge and of opinion by likelihood, on a tiny random model, against the plainest possible computation."""
+"""Questions of knowledge and opinion by likelihood, on a tiny random model, against the plainest computation."""
 
 from contextlib import nullcontext
 
