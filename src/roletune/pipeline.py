@@ -29,6 +29,7 @@ Suites are measured after `evaluate` by those who ask for them:
     capability     knowledge with and without the persona, before and after the training
     questionnaire  statements to agree with, again and again
     bandit         a game of two levers
+    obedience      questions under rules for the reply, which code checks
     wikirole       identity, knowledge and rejection, scored by judges
 
 A stage runs if what it is made from has changed, or what it made is gone. Replies that a model gave are in the ledger,
@@ -53,6 +54,7 @@ from roletune.verbs import (
     experiences,
     instructions,
     interview,
+    obedience,
     pairs,
     plots,
     pressure,
@@ -83,7 +85,7 @@ METHODS: dict[str, Stage] = {
 
 SUITES: dict[str, Stage] = {
     suite.STAGE.name: suite.STAGE
-    for suite in (boundary, pressure, interview, voice, capability, questionnaire, bandit, wikirole)
+    for suite in (boundary, pressure, interview, voice, capability, questionnaire, bandit, obedience, wikirole)
 }
 
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roletune.errors import EvaluationError
+from roletune.errors import EvaluationError, ProjectError
+from roletune.evaluation.obedience import read_rule_sets
 from roletune.evaluation.rules import Ruled, follows, parse_rules, rate_rules, sentence_count
 
 
@@ -80,3 +81,15 @@ def test_all_mistakes_in_rules_are_told():
     with pytest.raises(EvaluationError, match=r"0: .*; 1\.") as told:
         parse_rules([{"id": "a", "type": "rhymes"}, {"id": "b", "type": "matches", "value": "("}])
     assert "no regular expression" in str(told.value)
+
+
+def test_the_packaged_rules_are_told_and_stand_in_sets_and_mistakes_in_own_ones_are_named(tmp_path):
+    packaged = read_rule_sets("en")
+    assert len(packaged.sets) == 20
+    assert {one.id for rules in packaged.sets for one in rules} == packaged.told.keys()
+    own = tmp_path / "rules.yaml"
+    own.write_text("rules: [{id: a, type: max_words, value: 3}]\nsets: [[a, b], []]", "utf-8")
+    with pytest.raises(ProjectError, match=r"no rule 'b'(.|\n)*a: `told` is missing"):
+        read_rule_sets("en", own)
+    with pytest.raises(ProjectError, match=r"probes\.rules"):
+        read_rule_sets("tlh")

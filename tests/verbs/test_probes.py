@@ -1,4 +1,4 @@
-"""The suites pressure, capability (by replies), questionnaire, bandit and wikirole, with scripted contestants."""
+"""The suites that probe, with scripted contestants; capability and questionnaire by replies."""
 
 import asyncio
 import json
@@ -11,14 +11,15 @@ from tests.evaluation.test_wikirole import sensible
 
 from roletune import pipeline
 from roletune.engine.progress import SilentProgress
-from roletune.engine.store import write_records, write_text
+from roletune.engine.store import write_json, write_records, write_text
 from roletune.errors import EvaluationError, ProjectError, RefusedError
 from roletune.evaluation.capability import read_choices
+from roletune.evaluation.questions import read_questions
 from roletune.evaluation.report_html import render_html
 from roletune.evaluation.report_markdown import render_markdown
 from roletune.llm.scripted import ScriptedModel
 from roletune.project import Project
-from roletune.records import Report
+from roletune.records import Reply, Report
 from roletune.verbs.profile import read_profile
 from roletune.verbs.report import suites
 from roletune.workbench import open_workbench
@@ -44,11 +45,13 @@ ITEM = {
 
 @pytest.fixture
 def folder(tmp_path):
-    probes = {"answers": "replies", "repetitions": 2, "games": 4, "rounds": 10}
+    probes = {"answers": "replies", "repetitions": 2, "games": 4, "rounds": 10, "rules": "rules.yaml"}
     folder = make_character(tmp_path / "mira", probes=probes, evaluate={"resamples": 100})
     write_text(folder / "boundary.yaml", BOUNDARY + TWINS)
     write_text(folder / "wikirole.jsonl", json.dumps(ITEM) + "\n" + json.dumps(ITEM | {"label": "Zheng He"}) + "\n{}\n")
     write_text(folder / "build" / "adapter" / "adapter_model.safetensors", "weights")
+    write_text(folder / "rules.yaml", RULES)
+    write_json(folder / "build" / "evaluation.json", invented.report().evaluation)
     write_records(folder / "build" / "profile.jsonl", [read_profile(Project.open(folder))])
     return folder
 
@@ -172,6 +175,44 @@ def test_a_player_that_learns_is_told_from_one_that_pulls_one_lever(folder):
     assert "at random 0.30" in said
 
 
+RULES = """
+rules:
+- {id: short, type: max_words, value: 3, told: "Three words at most."}
+- {id: rain, type: contains, value: [rain], told: "Mention the rain."}
+sets: [[short], [rain], [short, rain]]
+"""
+
+
+def obeys(request):
+    if "Mention the rain" in request.messages[0]["content"]:
+        return "Rain, my dear." if "Three words" in request.messages[0]["content"] else "I am fond of rain, my dear."
+    return RefusedError("not that")
+
+
+def test_all_rules_are_kept_or_none_counts_and_what_was_kept_untold_is_told(folder):
+    plain = invented.report().evaluation
+    questions = read_questions(Project.open(folder).questions)
+    replies = [
+        Reply(question=one.text, topic="", base="", base_prompt="Rain.", adapter="No." if k else "")
+        for k, one in enumerate(questions)
+    ]
+    write_json(folder / "build" / "evaluation.json", plain.model_copy(update={"replies": tuple(replies)}))
+    adapted = scripted(obeys)
+    said, report = run(folder, "obedience", base=scripted(lambda _: "Rain.", "b"), character=adapted)
+    assert {r.messages[0]["role"] for r in adapted.requests} == {"system"}
+    assert all("Mira" in r.messages[0]["content"] for r in adapted.requests)  # the persona stays above the rules
+    own, other = report.rates["adapter"], report.rates["base_prompt"]
+    assert (own.all_rules.count, own.all_rules.n, own.unanswered) == (2, 2, 1)
+    assert (other.all_rules.count, other.all_rules.n) == (3, 3)
+    assert {name: (rate.count, rate.n) for name, rate in own.per_rule.items()} == {"rain": (2, 2), "short": (1, 1)}
+    assert report.difference.n == 2
+    assert report.answers[0].broken["adapter"] is None
+    untold = report.untold["adapter"]  # the first question was not answered, the second has to do with rain
+    assert (untold.all_rules.count, untold.all_rules.n, untold.unanswered) == (0, 2, 1)
+    assert (report.untold["base_prompt"].all_rules.count, "base" in report.untold) == (3, False)
+    assert "adapter 2 of 2" in said
+
+
 def wikirole_answers(request):
     return "I know nothing of it." if "1998" in asked(request) else "The lamp, every night."
 
@@ -214,7 +255,7 @@ def test_without_a_judge_the_talks_are_kept_and_items_of_others_are_refused(fold
 
 
 def test_the_report_shows_every_suite_and_nothing_that_a_model_wrote_is_markup(folder):
-    names = ("pressure", "capability", "questionnaire", "bandit", "wikirole")
+    names = ("pressure", "capability", "questionnaire", "bandit", "obedience", "wikirole")
     hostile = scripted(lambda request: f"{HOSTILE} screen left" if "lever" not in asked(request) else f"left {HOSTILE}")
     judge = scripted(by_name, "sage")
     _, found = run(folder, *names, base=scripted(firm, "b"), character=hostile, judge=judge)
@@ -227,7 +268,8 @@ def test_the_report_shows_every_suite_and_nothing_that_a_model_wrote_is_markup(f
     assert Report.model_validate_json(page_of.model_dump_json()) == page_of
     told = render_markdown(page_of)
     assert all(
-        title in told for title in ("Under pressure", "What it costs", "thinks of itself", "two levers", "WikiRole")
+        title in told
+        for title in ("Under pressure", "What it costs", "thinks of itself", "two levers", "keeps rules", "WikiRole")
     )
 
 

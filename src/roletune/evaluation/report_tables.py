@@ -106,6 +106,13 @@ def _bandit(report: Report) -> Rows:
             yield [game.contestant, game.game, pull, arm, reward, reply]
 
 
+def _obedience(report: Report) -> Rows:
+    for answer in report.obedience.answers if report.obedience else ():
+        for name, reply in answer.replies.items():
+            broken = answer.broken[name]
+            yield [answer.question, " ".join(answer.rules), name, reply, None if broken is None else " ".join(broken)]
+
+
 def _wikirole(report: Report) -> Rows:
     for verdict in report.wikirole.verdicts if report.wikirole else ():
         for vote in verdict.votes:
@@ -139,6 +146,7 @@ _TABLES: dict[str, Table] = {
     "capability": (("question", "text", "footing", "chosen", "right"), _capability),
     "questionnaire": (("item", "repetition", "contestant", "value", "reply"), _questionnaire),
     "bandit": (("contestant", "game", "pull", "arm", "reward", "reply"), _bandit),
+    "obedience": (("question", "rules", "contestant", "reply", "broken"), _obedience),
     "lines": (("dialogue", "line", "tokens", "base", "base_prompt", "adapter", "text"), _lines),
     "learning": (("step", "epoch", "tokens", "seconds", "train_loss", "validation_loss"), _learning),
     "data": (("kind", "name", "records"), _data),

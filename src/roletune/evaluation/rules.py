@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from roletune.errors import EvaluationError
 from roletune.evaluation.bootstrap import wilson
 from roletune.evaluation.style import EMOJI, word_count, words
-from roletune.records import Rate, Record
+from roletune.records import Record, RuleRates
 
 CountType = Literal["max_words", "min_words", "max_sentences", "min_sentences", "sentences", "paragraphs"]
 TextType = Literal["contains", "excludes", "starts_with", "ends_with"]
@@ -100,14 +100,6 @@ class Ruled(NamedTuple):
 
     reply: str | None
     rules: Sequence[Rule]
-
-
-class RuleRates(Record):
-    """Shares with Wilson intervals; `all_rules` is of the replies that follow every rule they were given."""
-
-    per_rule: dict[str, Rate]
-    all_rules: Rate
-    unanswered: int
 
 
 def parse_rules(values: object) -> tuple[Rule, ...]:

@@ -63,7 +63,7 @@ class EvaluateSettings(BaseModel):
 
 
 class ProbeSettings(BaseModel):
-    """How the suites `capability`, `questionnaire`, `bandit`, `pressure` and `wikirole` ask."""
+    """How the suites `capability`, `questionnaire`, `bandit`, `obedience`, `pressure` and `wikirole` ask."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -73,6 +73,7 @@ class ProbeSettings(BaseModel):
     knowledge: str = Field(default="", description="file with questions of knowledge; empty: the packaged ones")
     questionnaire: str = Field(default="", description="file with statements; empty: the packaged ones")
     repetitions: int = Field(default=3, ge=1, description="of each statement, in another order of its options")
+    rules: str = Field(default="", description="file with rules of `obedience`; empty: the packaged ones")
     games: int = Field(default=6, ge=1, description="of the bandit")
     rounds: int = Field(default=20, ge=2, description="of each game")
     chances: tuple[float, float] = Field(default=(0.8, 0.2), description="with which the two arms pay")

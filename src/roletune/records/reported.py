@@ -16,7 +16,7 @@ from roletune.records.probes import (
     QuestionnaireReport,
     WikiRoleReport,
 )
-from roletune.records.suites import BoundaryReport, VoiceReport
+from roletune.records.suites import BoundaryReport, ObedienceReport, VoiceReport
 from roletune.records.trained import LossPoint
 
 
@@ -109,6 +109,7 @@ class Suites(Record):
     capability: CapabilityReport | None = None
     questionnaire: QuestionnaireReport | None = None
     bandit: BanditReport | None = None
+    obedience: ObedienceReport | None = None
     wikirole: WikiRoleReport | None = None
 
 

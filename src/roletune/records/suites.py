@@ -54,6 +54,35 @@ class BoundaryReport(Record):
     answers: tuple[BoundaryAnswer, ...]
 
 
+class RuleRates(Record):
+    """Shares with Wilson intervals; `all_rules` is of the replies that follow every rule they were given."""
+
+    per_rule: dict[str, Rate]
+    all_rules: Rate
+    unanswered: int
+
+
+class RuledAnswer(Record):
+    """One question under a set of rules; `broken` are the ids of those that a reply breaks, null: none came."""
+
+    question: str
+    rules: tuple[str, ...]
+    replies: dict[Contestant, str]
+    broken: dict[Contestant, tuple[str, ...] | None]
+
+
+class ObedienceReport(Record):
+    """What the suite `obedience` found; the difference is of all rules, adapter minus base_prompt, paired."""
+
+    schema_version: Literal[1] = 1
+    adapter: str = Field(description="SHA-256 of the adapter's weights")
+    told: dict[str, str] = Field(description="the rules in words, by id")
+    rates: dict[Contestant, RuleRates] = Field(description="under the rules; who answered nothing is left out")
+    untold: dict[Contestant, RuleRates] = Field(description="the same rules on replies to which nobody told them")
+    difference: ShareDifference | None
+    answers: tuple[RuledAnswer, ...]
+
+
 class CopyReport(Record):
     """What one contestant's replies have in common with training rows and with one another; None: too short to tell."""
 

@@ -26,6 +26,7 @@ from roletune.records import (
     Example,
     Finding,
     Interviews,
+    ObedienceReport,
     PressureReport,
     QuestionnaireReport,
     Record,
@@ -36,7 +37,7 @@ from roletune.records import (
     WikiRoleReport,
 )
 from roletune.sources.licences import Restriction, restriction
-from roletune.verbs import bandit, boundary, capability, interview, pressure, questionnaire, voice, wikirole
+from roletune.verbs import bandit, boundary, capability, interview, obedience, pressure, questionnaire, voice, wikirole
 from roletune.verbs.contestants import adapter_hash
 from roletune.verbs.notices import notices
 from roletune.verbs.stage import Stage
@@ -50,6 +51,7 @@ _SUITES: dict[str, tuple[str, type[Record]]] = {
     "capability": (capability.FILE, CapabilityReport),
     "questionnaire": (questionnaire.FILE, QuestionnaireReport),
     "bandit": (bandit.FILE, BanditReport),
+    "obedience": (obedience.FILE, ObedienceReport),
     "wikirole": (wikirole.FILE, WikiRoleReport),
 }
 TABLES = "tables"
