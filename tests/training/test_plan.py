@@ -95,3 +95,11 @@ def test_training_every_weight_takes_eighteen_bytes_each_in_bfloat16_and_lora_is
     assert {cure.change: cure.fits for cure in cures(plan)}["method: lora"]
     half = plan_memory(SEVEN, recipe, Place("cuda", "float32", 80e9))
     assert sum(one.bytes for one in half.parts if one.name.startswith("weights:")) == 16 * SEVEN.weights
+
+
+def test_a_base_that_is_divided_takes_its_share_and_two_layers():
+    large = well_known("Llama-2-70b-chat-hf") or SEVEN
+    recipe = load_recipe("large")
+    alone, eighth = (plan_memory(large, recipe, Place("cuda", "bfloat16", 80e9, n)) for n in (1, 8))
+    expected = part(alone, "frozen weights") * (1 / 8 + 2 / large.layers)
+    assert part(eighth, "frozen weights") == pytest.approx(expected)

@@ -75,6 +75,20 @@ def test_two_processes_go_on_from_a_checkpoint_and_train_what_one_does(call, tmp
     assert not (tmp_path / "two" / checkpoint.FILE).exists()
 
 
+def test_two_processes_that_divide_the_base_train_what_one_does(call, tmp_path):
+    # So few tokens at once that the processes have different numbers of micro-batches.
+    call = {**call, "recipe": {**RECIPE, "sharding": "fsdp", "micro_tokens": 40}}
+    alone = train_alone(call, tmp_path / "alone")
+    train_with_torchrun(call, tmp_path / "two", tmp_path)
+    two = Adapter.model_validate_json((tmp_path / "two" / "adapter.json").read_text())
+    for name in ("step", "tokens", "train_loss", "validation_loss"):
+        left, right = ([getattr(p, name) for p in adapter.curve] for adapter in (alone, two))
+        assert right == pytest.approx(left, rel=1e-5), name
+    weights = [load_file(tmp_path / name / WEIGHTS) for name in ("alone", "two")]
+    torch.testing.assert_close(*weights, rtol=1e-3, atol=1e-5)
+    assert "2 layers divided between 2 processes" in (tmp_path / "said.txt").read_text()
+
+
 def test_shares_hold_every_sequence_once_and_about_as_many_tokens(tiny_sequences):
     sequences = tiny_sequences([50, 10, 20, 30, 20])
     shares = divide(sequences, 2)

@@ -22,6 +22,12 @@ from roletune.training.sequences import TokenSequence  # noqa: E402
 from roletune.training.sft import train  # noqa: E402
 
 
+class Written(SilentProgress):
+    def say(self, message, style=""):
+        with Path(sys.argv[1]).with_name("said.txt").open("a") as file:
+            file.write(f"{message}\n")
+
+
 def train_as_rank(path):
     settings = json.loads(Path(path).read_text())
     with launched() as working:
@@ -30,7 +36,7 @@ def train_as_rank(path):
             call |= {name: Path(settings[name]) for name in ("base_folder", "run_dir")}
             call |= {"recipe": Recipe(**settings["recipe"]), **settings["names"]}
             together(**call)
-            train(**call, progress=SilentProgress())
+            train(**call, progress=Written())
 
 
 if __name__ == "__main__":

@@ -206,10 +206,18 @@ class Training:
         )
 
     def _own_batches(self, sequences: Sequence[TokenSequence]) -> list[MicroBatch]:
-        """This process's share of the sequences, as micro-batches."""
-        own = divide(sequences, self._ranks.size)[self._ranks.rank]
+        """This process's share of the sequences, as micro-batches.
+
+        Where the base is sharded all processes have equally many, each of one forward, and some compute for nothing.
+        """
         device, share = self.model.device.name, self.model.packs
-        return [MicroBatch.of(part, device, share=share) for part in micro_batches(own, self.recipe.micro_tokens)]
+        budget = self.recipe.micro_tokens if share or not self.model.sharded else 1
+        parts = [micro_batches(own, budget) for own in divide(sequences, self._ranks.size)]
+        own = parts[self._ranks.rank]
+        if self.model.sharded:
+            unlearnt = TokenSequence(sequences[0].ids[:2], (False, False))
+            own += [[unlearnt]] * (max(map(len, parts)) - len(own))
+        return [MicroBatch.of(part, device, share=share) for part in own]
 
     def _count(self, **more: float) -> None:
         self.state = self.state.model_copy(update={name: getattr(self.state, name) + n for name, n in more.items()})

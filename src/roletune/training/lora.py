@@ -84,8 +84,7 @@ def install(
     found = []
     for group in layers:
         shared = SharedInput(
-            weights=[layer.base_layer.weight for layer in group],
-            biases=[layer.base_layer.bias for layer in group],
+            frozen=[layer.base_layer for layer in group],
             adapters=[Lora.of(group, flat, masks)],
             cast=cast or Cast(),
         )
@@ -145,10 +144,12 @@ class Lora:
 
 @dataclass(eq=False)
 class SharedInput:
-    """Adapted layers that read one input. The first that is called computes all; the others find theirs waiting."""
+    """Adapted layers that read one input. The first that is called computes all; the others find theirs waiting.
 
-    weights: list[Tensor]
-    biases: list[Tensor | None]
+    The weights of the frozen ones are read when they are used: sharding puts other tensors there (`shards`).
+    """
+
+    frozen: list[Any]
     adapters: list[Lora]
     cast: Cast
     _input: Tensor | None = None
@@ -175,7 +176,7 @@ class FusedLora(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         """x [..., in] -> for each layer [..., out]. `shares`: adapters and their rows."""
         rows = x.reshape(-1, x.shape[-1])
-        outputs = [functional.linear(rows, *frozen) for frozen in zip(shared.weights, shared.biases, strict=True)]
+        outputs = [functional.linear(rows, layer.weight, layer.bias) for layer in shared.frozen]
         lows, masks = [], []
         for lora, own in shares:
             part = rows[own]
@@ -195,7 +196,9 @@ class FusedLora(torch.autograd.Function):
         """Adapter gradients are returned in fp32, so that micro-batches are summed in fp32."""
         rows, *lows = ctx.saved_tensors
         grads = [gradient.reshape(-1, gradient.shape[-1]) for gradient in gradients]
-        total = _through_frozen(grads, ctx.shared.weights) if ctx.needs_input_grad[0] else None
+        total = (
+            _through_frozen(grads, [layer.weight for layer in ctx.shared.frozen]) if ctx.needs_input_grad[0] else None
+        )
         of_masters: list[Tensor] = []
         for (lora, own), low, mask in zip(ctx.shares, lows, ctx.masks, strict=True):
             mine, part = [grad[own] for grad in grads], rows[own]

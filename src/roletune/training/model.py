@@ -23,7 +23,7 @@ from roletune.models.device import Device
 from roletune.models.load import FourBit, load_causal_lm, load_tokenizer, quiet
 from roletune.models.trained import WHOLE, write_model
 from roletune.records import fingerprint
-from roletune.training import fast, lora
+from roletune.training import fast, lora, shards
 from roletune.training.batch import MicroBatch
 from roletune.training.checkpoint import write_tensors
 from roletune.training.dropout import DropoutMasks
@@ -47,8 +47,11 @@ class TrainableModel:
         self._folder, self._whole = folder, recipe.method == "full"
         torch.manual_seed(recipe.seed)  # PEFT draws the A matrices
         prepared = _prepared(causal_lm, recipe)
-        self.model = (prepared if self._whole else _with_adapter(prepared, recipe)).to(device.name)
+        self.model = prepared if self._whole else _with_adapter(prepared, recipe)
         self._causal_lm = self.model if self._whole else self.model.get_base_model()
+        # Before it goes to a device, where it may not fit whole. The number of layers, 0 where nothing is divided.
+        self.sharded = shards.shard(self._causal_lm, device.name) if shards.wanted(recipe) else 0
+        self.model = self.model.to(device.name)
         self._name, self.number, self.cast = lora.ADAPTER, 0, lora.Cast()
         layers = lora.groups(self.model)
         self._bind(layers, recipe)

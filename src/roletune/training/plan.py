@@ -47,11 +47,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Place:
-    """Where is trained: a device's kind, the dtype of its products, and the bytes that are free there, if known."""
+    """Where is trained: a device's kind, the dtype of its products, and the bytes that are free there, if known.
+
+    `processes` is how many train together; what is planned is one of them.
+    """
 
     device: str
     dtype: str
     free: float | None = None
+    processes: int = 1
 
     @property
     def width(self) -> int:
@@ -206,6 +210,12 @@ def _weights(base: Architecture, recipe: Recipe, place: Place) -> Iterator[Part]
         yield Part("frozen weights", base.linear_weights * bits / 8, f"{millions} in blocks x {bits:.3f} bits (nf4)")
         # PEFT brings what is not quantised to fp32.
         yield Part("embedding and head", base.embedding_weights * 4, f"{outside} x 4 bytes")
+    elif recipe.sharding == "fsdp" and place.processes > 1:
+        # Its share, and two whole layers: one computes while the next is fetched.
+        held = base.linear_weights * (1 / place.processes + 2 / base.layers)
+        how = f"({millions} / {place.processes} processes + two layers) x {place.width} bytes"
+        yield Part("frozen weights", held * place.width, how)
+        yield Part("embedding and head", base.embedding_weights * place.width, f"{outside} x {place.width} bytes")
     else:
         yield Part("frozen weights", base.linear_weights * place.width, f"{millions} in blocks x {place.width} bytes")
         yield Part("embedding and head", base.embedding_weights * place.width, f"{outside} x {place.width} bytes")

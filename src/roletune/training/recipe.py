@@ -61,7 +61,8 @@ class Recipe(BaseModel):
         default=False, description="compute each layer twice and keep only its input: a third slower, far less memory"
     )
     sharding: Literal["none", "fsdp"] = Field(
-        default="none", description="fsdp: the weights are divided between the processes of a launch, one for each GPU"
+        default="none",
+        description="fsdp: frozen weights are divided between the processes of a launch, one for each GPU",
     )
     weight_decay: float = Field(default=0.001, ge=0, description="of the trained matrices, as in AdamW")
     clip: float = Field(default=0.3, ge=0, description="largest norm of a step's gradient; 0: not clipped")
@@ -136,10 +137,12 @@ def check_recipe(recipe: Recipe, processes: int = 1) -> None:
 
     One process has nobody to divide weights with: `sharding` means nothing to it.
     """
-    if recipe.sharding != "none" and processes > 1:
+    if recipe.sharding != "none" and processes > 1 and (recipe.method == "full" or recipe.quantisation != "none"):
+        kept = "method: full" if recipe.method == "full" else f"quantisation: {recipe.quantisation}"
         raise TrainingError(
-            f"The recipe '{recipe.name}' asks for sharding: {recipe.sharding}, and this version keeps the whole model "
-            "in each process. Set sharding: none and take a base that fits (roletune train --plan says which)."
+            f"The recipe '{recipe.name}' asks for sharding: {recipe.sharding} and {kept}, and this version divides "
+            "only frozen weights of 16 or 32 bits between processes. Set sharding: none (roletune train --plan says "
+            "what fits), or train an adapter with quantisation: none."
         )
     asked = [
         name

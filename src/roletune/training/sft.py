@@ -131,7 +131,7 @@ def train_job(
         progress.say(
             f"Training {len(training.model.flat):,} weights on {statistics.sequences} examples "
             f"({statistics.tokens:,} tokens, {statistics.supervised_share:.0%} learnt) for {recipe.epochs} epochs, "
-            f"{device.dtype} on {device.name}{training.model.kernels}"
+            f"{device.dtype} on {device.name}{training.model.kernels}{_divided(training.model, ranks)}"
         )
         with (
             followed(training, job, progress, on_point) as tell,
@@ -140,6 +140,10 @@ def train_job(
             task.update(completed=training.state.tokens)
             training.run(job.run_dir, job.base_label, task, tell)
     return finish(training, job, device)
+
+
+def _divided(model: TrainableModel, ranks: Ranks) -> str:
+    return f", {model.sharded} layers divided between {ranks.size} processes" if model.sharded else ""
 
 
 def finished_run(run_dir: Path, key: str) -> Adapter | None:
@@ -182,7 +186,9 @@ def _check_memory(folder: Path, label: str, recipe: Recipe, device: Device, prog
         base = from_folder(folder, label)
     except ModelError:
         return
-    warning = check_memory(plan_memory(base, recipe, Place(device.name, device.dtype, free_memory(device))))
+    warning = check_memory(
+        plan_memory(base, recipe, Place(device.name, device.dtype, free_memory(device), Ranks.current().size))
+    )
     if warning:
         progress.say(warning)
 
