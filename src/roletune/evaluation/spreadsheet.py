@@ -35,5 +35,5 @@ def safe_cell(value: Cell) -> Cell:
         return int(value)
     if not isinstance(value, str):
         return value
-    text = _CONTROL.sub("", value)
+    text = _CONTROL.sub("", value.replace("\r\n", "\n").replace("\r", "\n"))  # a lone \r would end the row
     return f"'{text}" if _FORMULA.match(text) or text[:1] in ("\t", "\r", "\n") else text
