@@ -74,8 +74,11 @@ def run(contender: str, python: Path, task: Path, threads: int) -> dict[str, Any
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def summary(rounds: list[dict[str, Any]], tokens: list[int], flops: float, clock: str) -> dict[str, Any]:
-    """Ratios, losses and FLOP/s of all rounds; `tokens` of each step, `flops` that a token takes."""
+def summary(rounds: list[dict[str, Any]], tokens: list[int], flops: float, clock: str, exact: float) -> dict[str, Any]:
+    """Ratios, losses and FLOP/s of all rounds; `tokens` of each step, `flops` that a token takes.
+
+    `exact` is the first loss in single precision.
+    """
     speeds = {name: [sum(tokens[1:]) / sum(one[name][clock][1:]) for one in rounds] for name in rounds[0]}
     memory = {name: [one[name]["memory"] for one in rounds] for name in rounds[0]}
     peers = [name for name in rounds[0] if name != US]
@@ -90,6 +93,7 @@ def summary(rounds: list[dict[str, Any]], tokens: list[int], flops: float, clock
         "memory_gb": {name: statistics.median(found) / 1e9 for name, found in memory.items()},
         "memory_ratios": {name: statistics.median(memory[US]) / statistics.median(memory[name]) for name in peers},
         "losses": {name: rounds[0][name]["losses"] for name in rounds[0]},
+        "first_loss_float32": exact,
         "first_loss_differences": {name: abs(rounds[0][name]["losses"][0] - ours) for name in peers},
         "gflops": {"achieved": achieved, "matmul": looked["matmul"] / 1e9, "between": between(looked, achieved, flops)},
         "clock": clock,
@@ -129,6 +133,7 @@ def tell(found: dict[str, Any]) -> None:
         memory = f"{found['memory_ratios'][name]:.2f}x" if ratio else ""
         loss = found["losses"][name][0]
         print(f"{name:22}{speed:10.0f}{told:>23}{found['memory_gb'][name]:7.1f}{memory:>8}{loss:12.4f}")
+    print(f"{'(single precision)':70}{found['first_loss_float32']:12.4f}")
     print(found["gflops"]["between"])
 
 
@@ -162,7 +167,8 @@ def main() -> None:
                 rounds[-1][name] = run(name, python, task, asked.threads)
                 seconds = rounds[-1][name][asked.clock]
                 print(f"round {number + 1}: {name:22}{sum(tokens[1:]) / sum(seconds[1:]):8.0f} tokens/s", flush=True)
-    found = summary(rounds, tokens, work_of_a_token(share), asked.clock)
+        (exact,) = run("float32", Path(sys.executable), task, asked.threads)["losses"]
+    found = summary(rounds, tokens, work_of_a_token(share), asked.clock, exact)
     tell(found)
     if asked.json:
         asked.json.write_text(json.dumps(found, indent=2), encoding="utf-8")

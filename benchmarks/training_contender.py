@@ -226,11 +226,28 @@ def _rate_of_products(model: Any, clock: str) -> Result:
     return {"matmul": 2 * rows.shape[0] * weight.numel() / sorted(times)[len(times) // 2]}
 
 
+def float32(task: Result) -> Result:
+    """No contender: the first step's loss by transformers alone in single precision, which everybody else rounds."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(task["model"], dtype=torch.float32)
+    total, count = 0.0, 0
+    for row in _labelled(task)[: task["batch"]]:
+        with torch.no_grad():
+            logits = model(torch.tensor([row["input_ids"]])).logits[0, :-1]
+        targets = torch.tensor(row["labels"][1:])
+        total += torch.nn.functional.cross_entropy(logits, targets, reduction="sum").item()
+        count += int((targets != -100).sum())
+    return {"losses": [total / count]}
+
+
 CONTENDERS: dict[str, Callable[[Result], Result]] = {
     "roletune": roletune,
     "trl": trl,
     "trl_no_checkpointing": trl_no_checkpointing,
     "llamafactory": llamafactory,
+    "float32": float32,
 }
 
 
