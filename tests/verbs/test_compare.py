@@ -92,10 +92,13 @@ def test_on_real_replies_trained_agents_leak_more_than_a_prompted_model():
         "alpaca-7b": 24,
         "vicuna-7b": 26,
     }
+    told = " ".join(render_words(found))
     worse = {row.figure for row in found.differences if row.entrant == "sft" and row.direction == "worse"}
     assert {"leaks, by hand", "leaks, by expressions"} <= worse
+    assert "sft leaks more than chatgpt: 16 of 30 replies counted by hand, against 8 of 30 (+27 points" in told
+    assert "against 120 labels by hand: precision 100% (73 of 73," in " ".join(found.notes)
     assert any(
-        line.startswith("sft against chatgpt:") and re.search(r"[Ww]orse in [^;:]*leaks, by hand \(53", line)
+        "sft against chatgpt:" in line and re.search(r"[Ww]orse in [^;:]*leaks, by hand \(53", line)
         for line in render_words(found)
     )
     assert all(figure.estimates["sft"].n <= 545 for figure in found.figures)

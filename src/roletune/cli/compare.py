@@ -13,7 +13,7 @@ from rich.text import Text
 
 from roletune.cli.session import AsJson, print_json
 from roletune.engine.store import write_json, write_text
-from roletune.evaluation.compare_page import render_csv, render_page, render_words
+from roletune.evaluation.compare_page import figure_name, render_csv, render_page, render_words
 from roletune.evaluation.reply_files import Labels, read_labels
 from roletune.records import ComparedFigure, Comparison, Estimate, PairedDifference
 from roletune.verbs.compare import Wishes
@@ -88,7 +88,7 @@ def tell(found: Comparison, console: Console) -> None:
     for figure in found.figures:
         cells = [_cell(figure, figure.estimates.get(name), rows.get((figure.figure, name))) for name in names]
         unscored = sum(figure.unscored.values())
-        table.add_row(f"{figure.figure}{f' ({unscored} unscored)' if unscored else ''}", *cells)
+        table.add_row(f"{figure_name(figure.figure)}{f' ({unscored} unscored)' if unscored else ''}", *cells)
     console.print(table)
     console.print(
         f"In brackets the 95 % interval; below it the paired difference to {found.against}. + better, - worse by its "
@@ -105,7 +105,9 @@ def _cell(figure: ComparedFigure, found: Estimate | None, row: PairedDifference 
         return Text("not measured", "dim")
     digits = ".0%" if figure.unit == "share" else ".3g"
     text = Text(f"{found.value:{digits}} [{found.low:{digits}}, {found.high:{digits}}] n {found.n}")
-    if row:
+    if row and row.difference == row.ci_low == row.ci_high == 0:
+        text.append("\nno difference", "dim")
+    elif row:
         mark = {"better": "+", "worse": "-", "": " "}[row.direction] + ("**" if row.clear else "")
         style = {"better": "green", "worse": "red", "": "dim"}[row.direction]
         text.append(f"\n{row.difference:+.3g} [{row.ci_low:+.3g}, {row.ci_high:+.3g}] {mark}", style)

@@ -6,9 +6,12 @@ beside it holds all of them.
 
 from __future__ import annotations
 
+from typing import Any
+
 from roletune.evaluation import templating
+from roletune.evaluation.judge_free import BY_HAND, LEAKS
 from roletune.evaluation.spreadsheet import Cell, write_table
-from roletune.records import ComparedReply, Comparison, PairedDifference
+from roletune.records import ComparedReply, Comparison, Estimate, PairedDifference
 
 SHOWN = 40  # questions on the page
 COLUMNS = (
@@ -19,7 +22,7 @@ _UNPAIRED: list[Cell] = [None] * 6
 
 
 def render_words(comparison: Comparison) -> list[str]:
-    """A sentence or two for each entrant: where it is better and worse than the one all are compared with."""
+    """For each entrant, where it is better and worse than the one all are compared with; leaks first."""
     template = templating.text().get_template("compare.txt.jinja")
     told = [
         template.render(
@@ -27,12 +30,19 @@ def render_words(comparison: Comparison) -> list[str]:
             comparison=comparison,
             worse=_of(comparison, entrant.name, "worse"),
             better=_of(comparison, entrant.name, "better"),
+            leaks=_leaks(comparison, entrant.name),
             estimates=_estimates(comparison),
         )
         for entrant in comparison.entrants
         if entrant.name != comparison.against
     ]
     return [" ".join(text.split()) for text in told]
+
+
+def figure_name(figure: str) -> str:
+    """A figure as readers are told of it: a check by what it means that a reply passes it."""
+    words: Any = templating.text().get_template("words.jinja").module
+    return str(words.passes.get(figure, figure))
 
 
 def render_page(comparison: Comparison) -> str:
@@ -81,8 +91,13 @@ def _of(comparison: Comparison, entrant: str, direction: str) -> list[PairedDiff
     return sorted(found, key=lambda row: row.p)
 
 
-def _estimates(comparison: Comparison) -> dict[str, tuple[str, dict[str, float]]]:
-    return {
-        figure.figure: (figure.unit, {name: found.value for name, found in figure.estimates.items()})
-        for figure in comparison.figures
-    }
+def _leaks(comparison: Comparison, entrant: str) -> PairedDifference | None:
+    """The difference in leaks that is to be told first: by hand where somebody counted, else the first one."""
+    areas = {figure.figure: figure.area for figure in comparison.figures}
+    found = [row for row in comparison.differences if row.entrant == entrant and areas[row.figure] == LEAKS.area]
+    found = [row for row in found if row.direction]
+    return next((row for row in found if row.figure == BY_HAND), found[0] if found else None)
+
+
+def _estimates(comparison: Comparison) -> dict[str, tuple[str, dict[str, Estimate]]]:
+    return {figure.figure: (figure.unit, figure.estimates) for figure in comparison.figures}

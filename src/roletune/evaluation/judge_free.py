@@ -22,6 +22,7 @@ WORDS = Kind("length", "mean", "")
 AGAIN = Kind("diversity", "mean", "low")
 COPIED = Kind("copying", "mean", "low")
 LEAKS = Kind("leaks", "share", "low")
+BY_EXPRESSIONS, BY_HAND = "leaks, by expressions", "leaks, by hand"
 
 Figures = dict[tuple[str, Kind], Scores]
 
@@ -45,9 +46,9 @@ def figures_of(
         found[("copied", COPIED)] = _copied(came, training)
     verdicts = {item: verdict for item in came if (verdict := leaked(item)) is not None}
     if verdicts:
-        found[("leaks, by expressions", LEAKS)] = {item: Score(float(verdict)) for item, verdict in verdicts.items()}
+        found[(BY_EXPRESSIONS, LEAKS)] = {item: Score(float(verdict)) for item, verdict in verdicts.items()}
     if labels:
-        found[("leaks, by hand", LEAKS)] = {item: Score(float(label)) for item, label in labels.items()}
+        found[(BY_HAND, LEAKS)] = {item: Score(float(label)) for item, label in labels.items()}
     return found
 
 

@@ -20,8 +20,8 @@ from roletune.character_file import SETTINGS_FILE
 from roletune.engine.store import read_records
 from roletune.errors import EvaluationError
 from roletune.evaluation.comparing import Entry, Said, compare_entries
-from roletune.evaluation.judge_free import Figures, figures_of
-from roletune.evaluation.leaks import judge_later
+from roletune.evaluation.judge_free import BY_EXPRESSIONS, BY_HAND, LEAKS, Figures, figures_of
+from roletune.evaluation.leaks import agreement, judge_later
 from roletune.evaluation.memorisation import TrainingText
 from roletune.evaluation.reply_files import FileReply, Labels, ReplyFile, read_reply_files
 from roletune.evaluation.run_scores import (
@@ -78,7 +78,8 @@ def compare(names: Sequence[str], wishes: Wishes) -> Comparison:
     measured = [run for run in runs if (run.folder / "evaluation.json").is_file()]
     notes += [_how_to_measure(run) for run in runs if run not in measured]
     entries = [entry for run in measured for entry in _entries(run, measured, wishes)]
-    entries += _of_files(files, wishes)
+    entries += (replies := _of_files(files, wishes))
+    notes += _agreement(replies)
     notes += [
         f"{one.character}.{one.model}: {one.talks} talks of several rounds left out" for one in files if one.talks
     ]
@@ -171,6 +172,26 @@ def _of_files(files: Sequence[ReplyFile], wishes: Wishes) -> list[Entry]:
         models.setdefault(file.model, []).append(file)
     training = _rows(wishes.training) if wishes.training else None
     return [_of_model(model, members, wishes, training) for model, members in models.items()]
+
+
+def _agreement(entries: Sequence[Entry]) -> list[str]:
+    """How far leaks by expressions can be trusted, where the same replies were labelled by hand."""
+    found, labels = dict[str, bool](), dict[str, bool]()
+    for entry in entries:
+        judged = entry.scores.get((BY_EXPRESSIONS, LEAKS), {})
+        for item, label in entry.scores.get((BY_HAND, LEAKS), {}).items():
+            if label and (score := judged.get(item)):
+                key = f"{entry.entrant.name} {item}"
+                found[key], labels[key] = score.value > 0.5, label.value > 0.5
+    if not labels:
+        return []
+    told = agreement(found, labels)
+    figures = [
+        f"{name} {rate.value:.0%} ({rate.count} of {rate.n}, 95 % interval {rate.low:.0%} to {rate.high:.0%})"
+        for name, rate in (("precision", told.precision), ("recall", told.recall))
+        if rate
+    ]
+    return [f"Leaks by expressions against {len(labels)} labels by hand: {', '.join(figures) or 'no leak in either'}."]
 
 
 def _of_model(model: str, files: Sequence[ReplyFile], wishes: Wishes, training: TrainingText | None) -> Entry:
