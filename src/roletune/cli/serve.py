@@ -17,7 +17,7 @@ from roletune.inference.serve.clients import client_snippets
 from roletune.inference.serve.guard import Rules
 from roletune.inference.serve.names import served_name
 from roletune.inference.serve.playing import Opening, Rotation, on_hangup
-from roletune.inference.serve.run import LAST_WORDS, listen, require_packages, rules_for, run
+from roletune.inference.serve.run import LAST_WORDS, ended_by_sigterm, listen, require_packages, rules_for, run
 from roletune.installed import installed_names
 from roletune.project import Project
 from roletune.verbs.serve import LocalEngine, Upstream, local_stage, open_characters, upstream_stage
@@ -78,7 +78,10 @@ def serve(
         projects = open_characters(_wanted(characters), trained=not upstream)
         return upstream_stage(projects, other, progress) if other else local_stage(projects, engine, progress)
 
-    asyncio.run(_session(opening, rules, limits, (host, port), last_words))
+    try:
+        asyncio.run(_session(opening, rules, limits, (host, port), last_words))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        typer.echo("Ended.", err=True)
 
 
 def _wanted(characters: list[Path] | None) -> list[Path]:
@@ -93,7 +96,7 @@ async def _session(opening: Opening, rules: Rules, limits: Limits, address: tupl
     from roletune.inference.serve.app import Stage, make_app
 
     console = Console(stderr=True)
-    with listen(*address) as listening:
+    with listen(*address) as listening, ended_by_sigterm():
         url = f"http://{address[0]}:{listening.getsockname()[1]}/v1"
         async with Rotation(opening) as rotation:
             stage = Stage(rotation.cast, rotation.engine, limits)

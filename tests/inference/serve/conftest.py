@@ -13,7 +13,7 @@ from tests.inference.stage import PERSONA, SETTINGS
 from roletune.inference.serve.app import Limits, Stage, make_app
 from roletune.inference.serve.cast import Cast, Performer
 from roletune.inference.serve.guard import Rules
-from roletune.inference.serve.run import listen
+from roletune.inference.serve.run import listen, server_settings
 from roletune.inference.serve.scripted import ScriptedEngine
 
 THOUGHT = "<thought>He is tired.</thought>\nFor you, sir, always."
@@ -28,7 +28,7 @@ def cast():
 def listening(app):
     """`app` on a port of its own; its base URL without /v1."""
     sock = listen("127.0.0.1", 0)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, timeout_graceful_shutdown=2))
+    server = uvicorn.Server(server_settings(app, last_words=2))
     ready = threading.Event()
     startup = server.startup
 

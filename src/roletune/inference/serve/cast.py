@@ -53,8 +53,12 @@ class Performer:
 
     def give(self, talk: Conversation) -> tuple[Message, ...]:
         """What the engine is given to go on with `talk`."""
-        sources = replace(self.backstage, memory=None).sources(talk.partner, self.settings)
+        sources = self._backstage.sources(talk.partner, self.settings)
         return give(talk, sources, _UNBOUNDED, self.backstage.count).messages
+
+    @cached_property
+    def _backstage(self) -> Backstage:
+        return replace(self.backstage, memory=None)
 
 
 @dataclass(frozen=True)

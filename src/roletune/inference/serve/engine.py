@@ -108,10 +108,11 @@ class HttpEngine:
     def _session(self) -> ClientSession:
         """Opened where there is an event loop; how many may ask at once is the gate's to say."""
         if self._opened is None:
-            from aiohttp import ClientSession, TCPConnector
+            from aiohttp import ClientSession, DummyCookieJar, TCPConnector
 
             self._opened = ClientSession(
                 connector=TCPConnector(limit=0, keepalive_timeout=_IDLE),
+                cookie_jar=DummyCookieJar(),  # one client's would be sent with the next one's request
                 headers=self._headers,
                 timeout=_seconds(self._timeout),
                 trust_env=self._trust_env,
