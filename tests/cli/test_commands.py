@@ -100,8 +100,9 @@ def test_after_a_training_it_says_how_to_see_what_was_forgotten(folder):
             return [what_next(bench, name, folder)[-1] for name in ("train", "report")]
 
     trained, reported = asyncio.run(told())
-    assert trained.endswith(f"roletune evaluate {folder} --with capability")
-    assert reported == f"Forgot:  roletune run {folder} --with capability"
+    what = "To measure what it forgot of general knowledge"
+    assert trained == f"{what}: roletune evaluate {folder} --with capability"
+    assert reported == f"{what}: roletune run {folder} --with capability"
 
 
 def test_json_is_the_only_thing_on_standard_output(folder, capsys):

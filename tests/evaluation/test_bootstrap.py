@@ -3,7 +3,7 @@ import random
 import pytest
 
 from roletune.errors import EvaluationError
-from roletune.evaluation.bootstrap import bootstrap_per_token, quantile, wilson
+from roletune.evaluation.bootstrap import bootstrap_per_token, newcombe, quantile, wilson
 
 
 def scenes_of(differences_per_scene, tokens=10):
@@ -62,3 +62,9 @@ def test_wilson_agrees_with_published_values(count, n, low, high):
 def test_a_share_of_nothing_is_refused(count, n):
     with pytest.raises(EvaluationError):
         wilson(count, n)
+
+
+def test_the_difference_of_two_shares_is_that_of_newcombe_s_paper():
+    found = newcombe(wilson(56, 70), wilson(48, 80))  # his first example, method 10: 0.0524 to 0.3339
+    assert (found.value, found.n) == (pytest.approx(0.2), 70)
+    assert (found.low, found.high) == (pytest.approx(0.0524, abs=1e-4), pytest.approx(0.3339, abs=1e-4))

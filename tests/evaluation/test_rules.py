@@ -1,11 +1,14 @@
 """Rules checked by code: each type both ways, and rates that add up."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roletune.errors import EvaluationError, ProjectError
 from roletune.evaluation.obedience import read_rule_sets
+from roletune.evaluation.rule_conflicts import find_conflicts
 from roletune.evaluation.rules import Ruled, follows, parse_rules, rate_rules, sentence_count
 
 
@@ -93,3 +96,37 @@ def test_the_packaged_rules_are_told_and_stand_in_sets_and_mistakes_in_own_ones_
         read_rule_sets("en", own)
     with pytest.raises(ProjectError, match=r"probes\.rules"):
         read_rule_sets("tlh")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "clash"),
+    [
+        (("max_words", 5), ("min_words", 10), True),
+        (("max_words", 10), ("min_words", 10), False),
+        (("max_words", 2), ("sentences", 3), True),
+        (("max_sentences", 2), ("min_words", 10), False),
+        (("sentences", 2), ("sentences", 3), True),
+        (("paragraphs", 2), ("format", "one_line"), True),
+        (("contains", ["rain"]), ("excludes", ["Rain"]), True),
+        (("contains", ["rain", "snow"]), ("excludes", ["rain"]), False),
+        (("contains", ["rainbow"]), ("excludes", ["rain"]), False),
+        (("ends_with", ["sir."]), ("ends_with", ["madam"]), True),
+        (("ends_with", ["Mr Stark, sir"]), ("ends_with", ["sir"]), False),
+        (("starts_with", ["sir"]), ("ends_with", ["madam"]), False),
+        (("language", "en"), ("language", "fr"), True),
+        (("format", "list"), ("format", "no_list"), True),
+        (("format", "question"), ("format", "no_emoji"), False),
+    ],
+)
+def test_rules_that_no_reply_keeps_together_are_found_in_either_order(one, other, clash):
+    a, b = (rule(*each).model_copy(update={"id": name}) for each, name in ((one, "a"), (other, "b")))
+    assert (len(find_conflicts([a, b])), len(find_conflicts([b, a]))) == (clash, clash)
+
+
+def test_a_set_that_contradicts_itself_is_refused_and_both_rules_are_named(tmp_path):
+    rules = [{"id": "short", "type": "max_words", "value": 5, "told": "Five words."}]
+    rules += [{"id": "long", "type": "min_words", "value": 9, "told": "Nine words."}]
+    path = tmp_path / "rules.yaml"
+    path.write_text(json.dumps({"rules": rules, "sets": [["short"], ["short", "long"]]}), "utf-8")
+    with pytest.raises(ProjectError, match="no reply keeps both 'short' and 'long'"):
+        read_rule_sets("en", path)

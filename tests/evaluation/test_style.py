@@ -37,6 +37,10 @@ BAD = {
     "whole_sentence": [("The suit, sir, is in the", "sir, is in the"), ("Well, sir,", "Well, sir,")],
     "address": [("Of course. The suit is ready.", ""), ("Siren noises, everywhere.", "")],
     "emoji": [("Good morning, sir! 😀", "😀"), ("Good morning, sir :)", ":)"), ("A heart, sir ❤️.", "❤")],
+    "slop": [
+        ("It is a testament to your skill, sir.", "a testament to"),
+        ("I couldn’t help but notice, sir.", "couldn’t help but"),
+    ],
     "repetition": [
         ("I am on my way, sir. I am on my way, sir.", "I am on my way, sir."),
         ("No no no no, sir.", "No no no no"),
@@ -122,7 +126,7 @@ def test_a_language_nobody_wrote_phrases_for_is_checked_for_everything_else():
     checks = checks_for(Manner(names=("孙悟空",), language="zh"))
     assert not {"assistant_speak", "leaves_role"} & set(checks)
     assert checks["whole_sentence"]("俺老孙来也！", Manner(names=("孙悟空",))) is None
-    assert checks_for(Manner(names=("X",), language="../en")).keys() == checks.keys()
+    assert checks_for(Manner(names=("X",), language="../en")).keys() == checks.keys() - {"slop"}  # known in Chinese
 
 
 def test_words_are_counted_in_spaced_and_in_unspaced_scripts():
@@ -145,6 +149,14 @@ def test_rates_are_shares_of_replies_that_pass():
     assert (rates["adapter"]["emoji"].count, rates["adapter"]["emoji"].n) == (3, 4)
     assert rates["adapter"]["address"].count == 3
     assert rates["base"]["emoji"].value == 1.0
+
+
+def test_worn_phrases_are_noted_in_a_language_with_a_list_and_the_users_own_in_any():
+    assert {f.severity for f in inspect("A testament to you, sir, and a beacon of hope.", JARVIS)} == {"note"}
+    assert "2 worn" in CHECKS["slop"]("A testament to you, sir, and a beacon of hope.", JARVIS).message
+    assert "slop" not in checks_for(Manner(names=("Väinö",), language="fi"))
+    own = Manner(names=("Väinö",), language="fi", worn=("aivan ihana",))
+    assert [found.where for found in inspect("Se on aivan ihana.", own)] == ["aivan ihana"]
 
 
 def test_a_note_is_not_a_warning():

@@ -10,7 +10,7 @@ from tests.evaluation import invented
 from typer.testing import CliRunner
 
 from roletune.cli import app
-from roletune.engine.store import write_json
+from roletune.engine.store import write_json, write_text
 from roletune.errors import EvaluationError
 from roletune.evaluation.compare_page import render_words
 from roletune.evaluation.reply_files import read_labels
@@ -70,6 +70,34 @@ def test_a_run_that_was_not_measured_is_told_with_the_cure(folder):
         compare([f"{folder}@cccc"], Wishes())
     with pytest.raises(EvaluationError, match="no run begins with 'dddd'"):
         compare(["dddd"], Wishes(home=folder))
+
+
+def test_what_another_roletune_measured_is_left_out_with_the_cure_and_the_rest_is_compared(folder):
+    suite = folder / "build/runs/bbbb2222/measured/suites/boundary.json"
+    write_text(suite, "{}")
+    found = compare([str(folder)], Wishes(resamples=200))
+    assert len(found.entrants) == 2
+    (note,) = found.notes
+    assert note.startswith(f"{suite} was written by another roletune.")
+    assert note.endswith(f"roletune use bbbb2222 {folder}, then roletune evaluate {folder} --with boundary --again")
+    write_text(folder / "build/runs/bbbb2222/measured/evaluation.json", "{}")
+    assert len(compare([str(folder)], Wishes(resamples=200)).entrants) == 3  # the contestants of the only run left
+    with pytest.raises(EvaluationError, match=r"evaluation\.json was written by another roletune"):
+        compare([f"{folder}@bbbb"], Wishes())
+
+
+def test_probes_are_compared_by_their_items_and_what_is_unscored_is_counted(folder):
+    for run, lost in (("aaaa1111", 30), ("bbbb2222", 6)):
+        suites = folder / "build/runs" / run / "measured/suites"
+        found = invented.capability(lost)
+        answers = [one.model_copy(update={"text": one.question}) for one in found.answers]
+        answers[59] = answers[59].model_copy(update={"chosen": answers[59].chosen | {"adapter": None}})
+        write_json(suites / "capability.json", found.model_copy(update={"answers": tuple(answers)}))
+    found = compare([str(folder)], Wishes(resamples=200))
+    row = next(row for row in found.differences if row.figure == "questions of knowledge answered right")
+    assert (row.difference, row.n, row.direction) == (pytest.approx(24 / 59), 59, "better")
+    figure = next(one for one in found.figures if one.figure == row.figure)
+    assert set(figure.unscored.values()) == {1}
 
 
 def test_the_command_writes_a_page_the_records_and_a_table(folder, tmp_path):

@@ -1,6 +1,7 @@
 """The suite `voice` over a small character's files, with invented replies."""
 
 import asyncio
+from html import escape
 
 import pytest
 from tests.character import TOPICS, make_character
@@ -14,7 +15,7 @@ from roletune.evaluation.identification import identification_report
 from roletune.evaluation.report_html import render_html
 from roletune.evaluation.report_markdown import render_markdown
 from roletune.project import Project
-from roletune.records import Dialogue, Finding, Message, Reply, VoiceReport
+from roletune.records import Dialogue, Evaluation, Finding, Message, Reply, VoiceReport
 from roletune.verbs.report import suites
 from roletune.verbs.voice import FILE, STAGE, measure
 from roletune.workbench import open_workbench
@@ -94,6 +95,29 @@ def test_replies_are_taken_for_the_character_between_floor_and_ceiling(folder):
     assert (report.classifier.own.n, report.classifier.auc.n) == (own, len(dialogues))
     assert {name: rate.n for name, rate in report.taken.items()} == {"base": 12, "base_prompt": 12, "adapter": 11}
     assert report.taken["adapter"].value > 0.9
+
+
+def test_every_reply_is_kept_with_its_score_and_the_shares_are_paired_by_question(folder):
+    _, report = measured(folder)
+    assert len(report.heard) == sum(rate.n for rate in report.taken.values())
+    for name, rate in report.taken.items():
+        assert sum(one.score > 0 for one in report.heard if one.contestant == name) == rate.count
+    assert report.gain.n == 11  # one call to the adapter failed
+    assert report.sampling["seed"] == 1
+    assert "roletune" in report.versions
+    page = render_html(invented.report().model_copy(update={"voice": report}))
+    best = max((one for one in report.heard if one.contestant == "adapter"), key=lambda one: one.score)
+    assert page.index("sound most like") < page.index(escape(best.reply)[:30], page.index("sound most like"))
+    assert "heard.csv" in page
+
+
+def test_a_catchphrase_that_comes_oftener_than_in_real_lines_is_flagged(folder):
+    evaluation = Evaluation.model_validate_json((folder / "build/evaluation.json").read_text("utf-8"))
+    parrot = [one.model_copy(update={"adapter": f"{one.adapter} Believe me."}) for one in evaluation.replies]
+    write_json(folder / "build/evaluation.json", evaluation.model_copy(update={"replies": tuple(parrot)}))
+    _, report = measured(folder)
+    assert report.phrase_excess["adapter"].low > 0 > report.phrase_excess["base"].low
+    assert "more often than in real lines" in render_html(invented.report().model_copy(update={"voice": report}))
 
 
 def test_catchphrases_are_those_of_the_profile_with_their_rate_in_real_lines(folder):

@@ -36,6 +36,7 @@ NO_SUITES: list[str] = []
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Tell the calls, tokens and price that it would take, and do nothing.")
 ]
+FORGOTTEN = "To measure what it forgot of general knowledge"
 WRITING = ("scenes", "experiences", "protective", *METHODS)  # what asks the writer
 EPILOGS = {
     "train": "roletune train examples/jarvis\n\nroletune train examples/jarvis --plan\n\n"
@@ -179,14 +180,14 @@ def what_next(bench: Workbench, until: str, folder: Path) -> list[str]:
             *([f"GGUF:    {gguf.resolve()}"] if gguf else []),
             f"Talk:    {program()} chat {folder}",
             f"Export:  {program()} export {folder}",
-            *([f"Forgot:  {program()} run {folder} --with {FORGETTING}"] if is_unmeasured(bench) else []),
+            *([f"{FORGOTTEN}: {program()} run {folder} --with {FORGETTING}"] if is_unmeasured(bench) else []),
         ]
     if until in METHODS and until not in bench.project.character.methods:
         return [*lines, f"To have it in every run, write into character.yaml: methods: [{until}]"]
     following = "dataset" if until in METHODS else names[names.index(until) + 1]
     lines += [f"Look at it: {program()} show {until} {folder}", f"Next: {program()} {following} {folder}"]
     if until == "train":
-        lines.append(f"What it forgot of general knowledge: {program()} evaluate {folder} --with {FORGETTING}")
+        lines.append(f"{FORGOTTEN}: {program()} evaluate {folder} --with {FORGETTING}")
     return lines
 
 

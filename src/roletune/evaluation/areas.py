@@ -40,7 +40,14 @@ class Area(NamedTuple):
 
 def areas(report: Report) -> list[Area]:
     """The rows that this report has, in the order of the page."""
-    return [*_likelihood(report), *_replies(report), *_tried(report), *_judged(report), *_probed(report)]
+    return [
+        *_likelihood(report),
+        *_replies(report),
+        *_tried(report),
+        *_judged(report),
+        *_probed(report),
+        *_told(report),
+    ]
 
 
 def _likelihood(report: Report) -> Iterator[Area]:
@@ -64,7 +71,8 @@ def _replies(report: Report) -> Iterator[Area]:
     if report.voice and report.voice.taken:
         taken = report.voice.taken
         figures = [taken[who].value if who in taken else None for who in ("base_prompt", "adapter")]
-        yield Area("taken", "voice", "share", figures[0], figures[1])
+        # No direction: who is taken for the character need not be better, see the marks in the section.
+        yield Area("taken", "voice", "share", figures[0], figures[1], _change(report.voice.gain))
 
 
 def _tried(report: Report) -> Iterator[Area]:
@@ -82,7 +90,12 @@ def _tried(report: Report) -> Iterator[Area]:
 def _judged(report: Report) -> Iterator[Area]:
     if report.interview and report.interview.judges:
         figures = [_mean_score(report, who) for who in ("base_prompt", "adapter")]
-        yield Area("interview", "interview", "score", figures[0], figures[1])
+        moved = report.interview.overall
+        change = Change(moved.value, moved.low, moved.high, moved.n) if moved else None
+        # Better or worse only by a judge of whom people's scores say that it may be believed.
+        trusted = {row.trust for row in report.interview.differences if row.form == "single"} == {"calibrated"}
+        direction: Direction = _direction(change, higher=True) if change and trusted else ""
+        yield Area("interview", "interview", "score", figures[0], figures[1], change, direction)
     if report.wikirole and report.wikirole.judges:
         judge = report.wikirole.judges[0]
         rows = [report.wikirole.figures.get(who, {}).get(judge) for who in ("base_prompt", "adapter")]
@@ -101,6 +114,17 @@ def _probed(report: Report) -> Iterator[Area]:
             moved = Change(game.difference.value, game.difference.low, game.difference.high, game.difference.n)
             figures = [regret.value if regret else None for regret in regrets]
             yield Area("bandit", "bandit", "regret", figures[0], figures[1], moved, _direction(moved, higher=False))
+
+
+def _change(found: ShareDifference | None) -> Change | None:
+    return Change(found.difference, found.ci_low, found.ci_high, found.n) if found else None
+
+
+def _told(report: Report) -> Iterator[Area]:
+    if (found := report.obedience) and found.difference:
+        kept = [found.rates[who].all_rules.value for who in ("base_prompt", "adapter") if who in found.rates]
+        if len(kept) == 2:
+            yield _area("obedience", "obedience", kept, found.difference, higher=True)
 
 
 def _area(key: str, anchor: str, figures: Sequence[float], found: ShareDifference, *, higher: bool) -> Area:

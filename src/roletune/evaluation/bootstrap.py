@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from roletune.errors import EvaluationError
-from roletune.records import Rate, ShareDifference
+from roletune.records import Estimate, Rate, ShareDifference
 
 Z95 = 1.959963984540054
 FEWEST_GROUPS = 20  # below it, values are drawn one by one
@@ -121,6 +121,17 @@ def wilson(count: int, n: int) -> Rate:
     low = 0.0 if count == 0 else (centre - margin) / scale
     high = 1.0 if count == n else (centre + margin) / scale
     return Rate(value=share, low=low, high=high, count=count, n=n)
+
+
+def newcombe(first: Rate, second: Rate) -> Estimate:
+    """First minus second of two shares that are not paired, with Newcombe's hybrid interval of Wilson's bounds.
+
+    `n` is that of the first, whose share is asked about. (R. G. Newcombe, Statistics in Medicine 17, 1998, method 10.)
+    """
+    difference = first.value - second.value
+    below = math.hypot(first.value - first.low, second.high - second.value)
+    above = math.hypot(first.high - first.value, second.value - second.low)
+    return Estimate(value=difference, low=difference - below, high=difference + above, n=first.n)
 
 
 def _per_token(sums: Sequence[tuple[float, int]]) -> float:

@@ -6,10 +6,21 @@ Where nothing differs nothing is shown. The records hold all of it, and so do th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from roletune.evaluation.bandit import chances_of
-from roletune.records import BanditGame, BanditReport, CapabilityAnswer, PairedLine, PressureAnswer, Report
+from roletune.records import (
+    BanditGame,
+    BanditReport,
+    CapabilityAnswer,
+    HeardReply,
+    PairedLine,
+    PressureAnswer,
+    QuestionnaireReport,
+    Report,
+    RuledAnswer,
+)
 
 MOST = 3  # of a kind
 
@@ -19,6 +30,14 @@ class Line(NamedTuple):
 
     text: str
     difference: float
+
+
+class Opinion(NamedTuple):
+    """A statement and what was ticked on the scale, the mean of its repetitions; the adapter says something else."""
+
+    text: str
+    prompted: float
+    adapter: float
 
 
 class Pull(NamedTuple):
@@ -36,6 +55,9 @@ def examples(report: Report) -> dict[str, Any]:
         "pressure": talks(report.pressure.answers) if report.pressure else {},
         "capability": moved(report.capability.answers) if report.capability else {},
         "bandit": games(report.bandit) if report.bandit else {},
+        "voice": voices(report.voice.heard) if report.voice else {},
+        "obedience": obeyed(report.obedience.answers) if report.obedience else {},
+        "opinions": opinions(report.questionnaire) if report.questionnaire else [],
     }
 
 
@@ -94,6 +116,35 @@ def games(report: BanditReport) -> dict[str, list[Pull]]:
     if not mine or sum(mine[-1].rewards) == sum(mine[0].rewards):
         return {}
     return {"best": _pulls(mine[-1], report), "worst": _pulls(mine[0], report)}
+
+
+def voices(heard: Sequence[HeardReply]) -> dict[str, list[HeardReply]]:
+    """The adapter's replies that sound most and least like the character; none where there are too few to choose."""
+    mine = sorted((one for one in heard if one.contestant == "adapter"), key=lambda one: one.score, reverse=True)
+    return {"most": mine[:MOST], "least": mine[: -MOST - 1 : -1]} if len(mine) >= 2 * MOST else {}
+
+
+def obeyed(answers: Sequence[RuledAnswer]) -> dict[str, list[RuledAnswer]]:
+    """The adapter's replies that keep all of many rules, and those that break most."""
+    mine = [(answer, broken) for answer in answers if (broken := answer.broken.get("adapter")) is not None]
+    kept = sorted((answer for answer, broken in mine if not broken), key=lambda answer: -len(answer.rules))
+    worst = sorted((one for one in mine if one[1]), key=lambda one: (-len(one[1]) / len(one[0].rules), -len(one[1])))
+    return {"kept": kept[:MOST], "broken": [answer for answer, _ in worst[:MOST]]}
+
+
+def opinions(report: QuestionnaireReport) -> list[Opinion]:
+    """The statements on which adapter and prompted base are furthest apart."""
+    ticked: dict[str, dict[str, list[int]]] = {}
+    for answer in report.answers:
+        if answer.value is not None and answer.item in report.statements:
+            ticked.setdefault(answer.item, {}).setdefault(answer.contestant, []).append(answer.value)
+    found = [
+        Opinion(report.statements[item], fmean(by["base_prompt"]), fmean(by["adapter"]))
+        for item, by in ticked.items()
+        if by.keys() >= {"base_prompt", "adapter"}
+    ]
+    apart = [one for one in found if one.prompted != one.adapter]
+    return sorted(apart, key=lambda one: -abs(one.adapter - one.prompted))[:MOST]
 
 
 def _pulls(game: BanditGame, report: BanditReport) -> list[Pull]:

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from roletune.errors import EvaluationError, ProjectError
 from roletune.evaluation.bootstrap import bootstrap_share
 from roletune.evaluation.questions import read_yaml
+from roletune.evaluation.rule_conflicts import find_conflicts
 from roletune.evaluation.rules import Rule, Ruled, follows, parse_rules, rate_rules
 from roletune.records import Contestant, ObedienceReport, Question, Record, RuledAnswer, RuleRates, ShareDifference
 
@@ -65,7 +66,11 @@ def read_rule_sets(language: str, own: Path | None = None) -> RuleSets:
     if unknown or untold or len(known) < len(rules) or not written.sets or not all(written.sets):
         what = [f"no rule {name!r}" for name in unknown] + [f"{name}: `told` is missing" for name in untold]
         raise ProjectError(f"{path.name} needs correcting. Ids differ, and no set is empty. {SHAPE}", what)
-    return RuleSets(told, tuple(tuple(known[name] for name in names) for names in written.sets))
+    found = RuleSets(told, tuple(tuple(known[name] for name in names) for names in written.sets))
+    if clashes := sorted({conflict for one in found.sets for conflict in find_conflicts(one)}):
+        what = [f"no reply keeps both {one.first!r} and {one.second!r}" for one in clashes]
+        raise ProjectError(f"{path.name} needs correcting. Take one of each pair out of its set.", what)
+    return found
 
 
 def demands(questions: Sequence[Question], sets: RuleSets) -> list[Demand]:

@@ -141,7 +141,7 @@ def pressure_report(answers: Sequence[PressureAnswer], *, adapter: str, resample
         raise EvaluationError("There are no boundary questions to insist on. Write some into boundary.yaml.")
     names: list[Contestant] = list(dict.fromkeys(answer.contestant for answer in answers))
     own = {name: [answer for answer in answers if answer.contestant == name] for name in names}
-    ever = {name: {a.question: leak for a in own[name] if (leak := _ever(a)) is not None} for name in names}
+    ever = {name: {a.question: leak for a in own[name] if (leak := ever_leaked(a)) is not None} for name in names}
     return PressureReport(
         adapter=adapter,
         steps={name: _steps(own[name], resamples) for name in names},
@@ -178,7 +178,7 @@ def _outcomes(answers: Sequence[PressureAnswer], step: str, outcome: str) -> dic
     }
 
 
-def _ever(answer: PressureAnswer) -> bool | None:
+def ever_leaked(answer: PressureAnswer) -> bool | None:
     """Whether the question or a turn after it leaked; None if not all was answered and nothing leaked."""
     talk = [turn for turn in answer.turns if turn.step not in (SUFFIX, SLIP)]
     leaked = any(turn.verdict and turn.verdict.outcome == "leaked" for turn in talk)

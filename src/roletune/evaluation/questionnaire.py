@@ -173,6 +173,7 @@ def questionnaire_report(
         adapter=adapter,
         by=by,
         scale=questionnaire.scale,
+        statements={item.id: item.text for item in questionnaire.items},
         repetitions=1 + max((answer.repetition for answer in answers), default=-1),
         dimensions={
             name: score_questionnaire(questionnaire, found, resamples=resamples) for name, found in given.items()

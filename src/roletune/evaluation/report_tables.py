@@ -88,6 +88,11 @@ def _voice(report: Report) -> Rows:
         yield [name, *(one.value if one else None for one in (*shares, identified)), copied.longest.value]
 
 
+def _heard(report: Report) -> Rows:
+    for one in report.voice.heard if report.voice else ():
+        yield [one.question, one.contestant, one.reply, one.score, one.by_embedding]
+
+
 def _capability(report: Report) -> Rows:
     for answer in report.capability.answers if report.capability else ():
         for footing, chosen in answer.chosen.items():
@@ -142,6 +147,7 @@ _TABLES: dict[str, Table] = {
     "pressure": (("question", "contestant", "step", "said", "reply", "outcome", "matched"), _pressure),
     "interview": (("form", "dimension", "contestant", "mean", "low", "high", "n", "unscored"), _interview),
     "voice": (("contestant", *_VOICE), _voice),
+    "heard": (("question", "contestant", "reply", "log_odds", "log_odds_by_embedding"), _heard),
     "wikirole": (("kind", "item", "turn", "contestant", "judge", "vote", "reason"), _wikirole),
     "capability": (("question", "text", "footing", "chosen", "right"), _capability),
     "questionnaire": (("item", "repetition", "contestant", "value", "reply"), _questionnaire),

@@ -151,8 +151,8 @@ def _paragraphs(text: str) -> int:
     return sum(bool(part.strip()) for part in re.split(r"\n\s*\n", text))
 
 
-def _holds(text: str, sought: str) -> bool:
-    """As whole words where it begins or ends with one; Chinese has no word ends."""
+def holds(text: str, sought: str) -> bool:
+    """Whether a text in lower case has the words, whole where they begin or end with one; Chinese has no word ends."""
     edge = "" if re.search(r"[\u3040-\u9fff]", sought) else r"\b"
     before, after = (edge if re.match(r"\w", char) else "" for char in (sought[0], sought[-1]))
     return re.search(f"{before}{re.escape(sought)}{after}", text) is not None
@@ -191,8 +191,8 @@ _COUNTS: dict[CountType, Callable[[str, int], bool]] = {
     "paragraphs": lambda reply, n: _paragraphs(reply) == n,
 }
 _TEXTS: dict[TextType, Callable[[str, Sequence[str]], bool]] = {
-    "contains": lambda text, sought: any(_holds(text, each) for each in sought),
-    "excludes": lambda text, sought: not any(_holds(text, each) for each in sought),
+    "contains": lambda text, sought: any(holds(text, each) for each in sought),
+    "excludes": lambda text, sought: not any(holds(text, each) for each in sought),
     "starts_with": lambda text, sought: text.lstrip("\"'“‘*").startswith(tuple(sought)),
     "ends_with": _ends,
 }

@@ -55,6 +55,7 @@ class EvaluateSettings(BaseModel):
     background: str = Field(default="", description="the situation in which they are asked")
     address: tuple[str, ...] = Field(default=(), description="forms of address, one of which a reply should have")
     max_words: int = Field(default=120, ge=1, description="a longer reply is marked")
+    slop_phrases: tuple[str, ...] = Field(default=(), description="worn phrases beside those of `slop.yaml`")
     temperature: float = Field(default=0.3, ge=0)
     top_p: float = Field(default=0.95, gt=0, le=1)
     max_tokens: int = Field(default=120, ge=10)

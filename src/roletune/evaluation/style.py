@@ -16,6 +16,7 @@ from importlib.resources import files
 
 import yaml
 
+from roletune.engine.worn_phrases import has_list, worn_phrases
 from roletune.errors import EvaluationError
 from roletune.evaluation.bootstrap import wilson
 from roletune.records import CONTESTANTS, Finding, Reply, StyleReport
@@ -23,7 +24,7 @@ from roletune.records import CONTESTANTS, Finding, Reply, StyleReport
 PHRASES = files("roletune.evaluation") / "phrases"
 UNANSWERED = "unanswered"  # the finding of a reply that never came: counted, and left out of every rate
 NO_WARNING = "no_warning"  # the rate of replies in which no check found anything but notes
-NOTES = ("address",)  # checks that note what is missing and warn of nothing
+NOTES = ("address", "slop")  # checks that note and warn of nothing: one worn phrase may stand in good prose
 EMOJI = r"(?:[\U0001F1E6-\U0001FAFF\u2600-\u27BF\u2B50\u2B55]|(?<!\w)[:;]-?[)(DP](?!\w))"
 # A reply is text already: `harmless` may have put a space after the first sign of a mark that was said before.
 MARKUP = re.compile(
@@ -38,7 +39,8 @@ class Manner:
     """What a check needs to know about the character and whom it talks to.
 
     `names` are the character's own, `partners` those of the people who speak to it, `address` the forms of which one is
-    expected in a reply (empty: not checked), `longest` the number of words above which a reply is too long.
+    expected in a reply (empty: not checked), `longest` the number of words above which a reply is too long, `worn` worn
+    phrases beside those of the list.
     """
 
     names: tuple[str, ...]
@@ -46,6 +48,7 @@ class Manner:
     address: tuple[str, ...] = ()
     longest: int = 120
     language: str = "en"
+    worn: tuple[str, ...] = ()
 
 
 Check = Callable[[str, Manner], Finding | None]
@@ -86,6 +89,15 @@ def address(reply: str, manner: Manner) -> Finding | None:
         return None
     forms = " or ".join(f"“{form}”" for form in manner.address)
     return Finding(check="address", message=f"addresses nobody as {forms}", severity="note")
+
+
+def slop(reply: str, manner: Manner) -> Finding | None:
+    """Uses phrases that models use far oftener than people."""
+    found = worn_phrases(reply, manner.language, manner.worn)
+    if not found:
+        return None
+    message = "a worn phrase" if len(found) == 1 else f"{len(found)} worn phrases"
+    return Finding(check="slop", message=message, where=found[0], severity="note")
 
 
 def emoji(reply: str, manner: Manner) -> Finding | None:
@@ -161,6 +173,7 @@ CHECKS: dict[str, Check] = {
         repetition,
         too_long,
         emoji,
+        slop,
         address,
     )
 }
@@ -169,6 +182,8 @@ CHECKS: dict[str, Check] = {
 def checks_for(manner: Manner) -> dict[str, Check]:
     """The checks that can say something about this character: address forms given, phrases known in its language."""
     left_out = set() if manner.address else {"address"}
+    if not manner.worn and not has_list(manner.language):
+        left_out |= {"slop"}
     if not _phrases(manner.language):
         left_out |= {"assistant_speak", "leaves_role"}
     return {name: check for name, check in CHECKS.items() if name not in left_out}

@@ -102,6 +102,7 @@ from roletune.records.measured import (
     Reply,
     ShareDifference,
     StyleReport,
+    SuiteReport,
 )
 from roletune.records.probes import (
     BanditGame,
@@ -144,6 +145,7 @@ from roletune.records.suites import (
     BoundaryReport,
     BoundaryVerdict,
     CopyReport,
+    HeardReply,
     IdentificationItem,
     IdentificationReport,
     ObedienceReport,
@@ -210,6 +212,7 @@ __all__ = [
     "Flaw",
     "FlawRate",
     "Footing",
+    "HeardReply",
     "IdentificationItem",
     "IdentificationReport",
     "InterviewDifference",
@@ -276,6 +279,7 @@ __all__ = [
     "Standing",
     "StyleReport",
     "Subject",
+    "SuiteReport",
     "Suites",
     "Thumb",
     "Timings",

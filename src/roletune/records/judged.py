@@ -8,7 +8,7 @@ from pydantic import Field
 
 from roletune.records.base import Contestant, RatingTier, Record
 from roletune.records.lived import Provenance
-from roletune.records.measured import Rate
+from roletune.records.measured import Estimate, Rate, SuiteReport
 
 Dimension = Literal["memorisation", "values", "personality", "hallucination", "stability"]
 InterviewForm = Literal["single", "multi"]
@@ -233,17 +233,18 @@ class ShownInterview(Record):
     passages: tuple[ShownPassage, ...] = ()
 
 
-class InterviewReport(Record):
+class InterviewReport(SuiteReport):
     """What the suite `interview` found, with the best and the worst interview; for all of them see `Interviews`."""
 
-    schema_version: Literal[1] = 1
-    adapter: str = Field(description="SHA-256 of the adapter's weights")
     judges: tuple[str, ...] = Field(description="empty: the interviews are not judged yet")
     questions: int
     talks: int = Field(description="interviews of several rounds, each with every contestant")
     failed: dict[Contestant, int]
     scores: tuple[InterviewScore, ...] = ()
     differences: tuple[InterviewDifference, ...] = ()
+    overall: Estimate | None = Field(
+        default=None, description="adapter minus base_prompt of a question's mean over its dimensions, single, paired"
+    )
     flaws: tuple[FlawRate, ...] = ()
     pairs: PairwiseReport | None = None
     calibration: CalibrationReport | None = None

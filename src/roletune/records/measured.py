@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -130,3 +130,12 @@ class ShareDifference(Record):
     ci_low: float
     ci_high: float
     n: int
+
+
+class SuiteReport(Record):
+    """What every suite tells beside its figures: whose weights were asked, how replies were drawn, and by what."""
+
+    schema_version: Literal[1] = 1
+    adapter: str = Field(description="SHA-256 of the adapter's weights")
+    sampling: dict[str, Any] = Field(default={}, description="how replies were drawn, the seed among it")
+    versions: dict[str, str] = Field(default={}, description="of roletune and the packages that decide the result")

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from roletune.records.base import Contestant, Record
-from roletune.records.measured import Estimate, Rate, ShareDifference
+from roletune.records.measured import Estimate, Rate, ShareDifference, SuiteReport
 from roletune.records.suites import BoundaryVerdict
 
 Footing = Literal["base", "base_prompt", "adapter_bare", "adapter"]
@@ -34,11 +34,9 @@ class CapabilityChange(Record):
     p: float
 
 
-class CapabilityReport(Record):
+class CapabilityReport(SuiteReport):
     """What the suite `capability` found."""
 
-    schema_version: Literal[1] = 1
-    adapter: str = Field(description="SHA-256 of the adapter's weights")
     by: Literal["likelihood", "replies"]
     chance: float
     right: dict[Footing, Rate] = Field(description="among the scored answers")
@@ -71,13 +69,12 @@ class QuestionnaireAnswer(Record):
     value: int | None
 
 
-class QuestionnaireReport(Record):
+class QuestionnaireReport(SuiteReport):
     """What the suite `questionnaire` found; differences are adapter minus base_prompt, paired by item."""
 
-    schema_version: Literal[1] = 1
-    adapter: str = Field(description="SHA-256 of the adapter's weights")
     by: Literal["likelihood", "replies"]
     scale: tuple[str, ...] = Field(description="its words, for 1, 2 and so on")
+    statements: dict[str, str] = Field(default={}, description="by id, what was put")
     repetitions: int
     dimensions: dict[Contestant, dict[str, DimensionScore]]
     differences: dict[str, Estimate]
@@ -104,11 +101,9 @@ class BanditScores(Record):
     unscored: int
 
 
-class BanditReport(Record):
+class BanditReport(SuiteReport):
     """What the suite `bandit` found; the difference is of regrets, adapter minus base_prompt, paired by game."""
 
-    schema_version: Literal[1] = 1
-    adapter: str = Field(description="SHA-256 of the adapter's weights")
     chances: tuple[float, float]
     random_regret: float = Field(description="of pulling at random")
     scores: dict[Contestant, BanditScores]
@@ -144,11 +139,9 @@ class PressureStep(Record):
     unanswered: int
 
 
-class PressureReport(Record):
+class PressureReport(SuiteReport):
     """What the suite `pressure` found; the difference is of `ever`, adapter minus base_prompt, paired by question."""
 
-    schema_version: Literal[1] = 1
-    adapter: str = Field(description="SHA-256 of the adapter's weights")
     steps: dict[Contestant, tuple[PressureStep, ...]]
     ever: dict[Contestant, Rate] = Field(description="questions with a leak in the question or any turn after it")
     difference: ShareDifference | None
@@ -227,11 +220,9 @@ class WikiRoleTalk(Record):
     replies: tuple[str | None, ...]
 
 
-class WikiRoleReport(Record):
+class WikiRoleReport(SuiteReport):
     """What the suite `wikirole` found, by contestant and judge; without a judge, the talks alone."""
 
-    schema_version: Literal[1] = 1
-    adapter: str = Field(description="SHA-256 of the adapter's weights")
     judges: tuple[str, ...]
     figures: dict[Contestant, dict[str, WikiRoleFigures]]
     warnings: tuple[str, ...]

@@ -28,6 +28,7 @@ class Evaluation(Record):
     replies: tuple[Reply, ...]
     style: StyleReport
     sampling: dict[str, Any]
+    versions: dict[str, str] = Field(default={}, description="of roletune and the packages that decide the result")
 
     @property
     def contestants(self) -> tuple[Contestant, ...]:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from roletune.records.base import Contestant, Record
-from roletune.records.measured import Estimate, Rate, ShareDifference
+from roletune.records.measured import Estimate, Rate, ShareDifference, SuiteReport
 
 BoundaryOutcome = Literal["leaked", "held", "unclear", "refused", "answered"]
 
@@ -42,11 +42,9 @@ class BoundaryAnswer(Record):
     verdicts: dict[Contestant, BoundaryVerdict]
 
 
-class BoundaryReport(Record):
+class BoundaryReport(SuiteReport):
     """What the suite `boundary` found; the differences are adapter minus base_prompt, paired by question."""
 
-    schema_version: Literal[1] = 1
-    adapter: str = Field(description="SHA-256 of the adapter's weights")
     rates: dict[Contestant, BoundaryRates]
     unanswered: dict[Contestant, int]
     leaks: ShareDifference | None = None
@@ -71,11 +69,9 @@ class RuledAnswer(Record):
     broken: dict[Contestant, tuple[str, ...] | None]
 
 
-class ObedienceReport(Record):
+class ObedienceReport(SuiteReport):
     """What the suite `obedience` found; the difference is of all rules, adapter minus base_prompt, paired."""
 
-    schema_version: Literal[1] = 1
-    adapter: str = Field(description="SHA-256 of the adapter's weights")
     told: dict[str, str] = Field(description="the rules in words, by id")
     rates: dict[Contestant, RuleRates] = Field(description="under the rules; who answered nothing is left out")
     untold: dict[Contestant, RuleRates] = Field(description="the same rules on replies to which nobody told them")
@@ -121,16 +117,31 @@ class IdentificationReport(Record):
     items: tuple[IdentificationItem, ...] = ()
 
 
-class VoiceReport(Record):
+class HeardReply(Record):
+    """One reply as the classifiers hear it: log-odds that it is the character's; above 0 it is taken for it."""
+
+    question: str
+    contestant: Contestant
+    reply: str
+    score: float
+    by_embedding: float | None = None
+
+
+class VoiceReport(SuiteReport):
     """What the suite `voice` found."""
 
-    schema_version: Literal[1] = 1
-    adapter: str = Field(description="SHA-256 of the adapter's weights")
     classifier: VoiceClassifier | None = Field(default=None, description="None: too few lines to tell voices apart")
     taken: dict[Contestant, Rate] = Field(description="replies that the classifier takes for the character's")
     embedding: VoiceClassifier | None = Field(default=None, description="the same on embeddings, where there are any")
     taken_by_embedding: dict[Contestant, Rate] = Field(default={}, description="as `taken`, by that classifier")
+    gain: ShareDifference | None = Field(
+        default=None, description="taken, adapter minus base_prompt, paired by question"
+    )
+    heard: tuple[HeardReply, ...] = Field(default=(), description="every reply that was classified")
     phrases: tuple[str, ...] = ()
     phrase_use: dict[str, Rate] = Field(description="with a catchphrase: replies by contestant, `authentic` lines")
+    phrase_excess: dict[Contestant, Estimate] = Field(
+        default={}, description="that share minus the authentic one (Newcombe's interval); `n` replies"
+    )
     copying: dict[Contestant, CopyReport]
     identification: IdentificationReport | None = None

@@ -14,13 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from roletune.engine.duplicates import count_words, jaccard, spaced, words_of
 from roletune.engine.languages import known_languages, language_of
+from roletune.engine.worn_phrases import worn_share
 from roletune.records import Dialogue, Profile, Turn
 from roletune.synthesis.wording import (
     goes_in_circles,
     refuses,
     speaks_as_assistant,
     talks_about_scene,
-    worn_share,
 )
 
 

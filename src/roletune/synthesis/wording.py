@@ -1,17 +1,12 @@
-"""What generated text gives away by its words, in English and Chinese: an assistant, a refusal, talk about the scene.
-
-And worn phrases (`slop.yaml`): each may stand in good prose, many of them in a few lines are a model's habit.
-"""
+"""What generated text gives away by its words, in English and Chinese: an assistant, a refusal, talk of the scene."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
 
-from roletune.engine.duplicates import count_words, spaced, word_list
+from roletune.engine.duplicates import spaced, word_list
 
 _ASSISTANT = re.compile(
     r"\b(as an? (ai|artificial intelligence)( language)? (model|assistant)|language model"
@@ -60,36 +55,3 @@ def _times(words: Sequence[str], length: int) -> int:
     """How often the most frequent run of this length occurs."""
     runs = Counter(tuple(words[i : i + length]) for i in range(len(words) - length + 1))
     return max(runs.values(), default=0)
-
-
-def worn_phrases(text: str, language: str, others: Sequence[str] = ()) -> list[str]:
-    """Those of a text in their order, as often as they occur; in a phrase, `*` is any one word."""
-    return [match.group() for match in _pattern(language, tuple(others)).finditer(text)]
-
-
-def worn_share(text: str, language: str, others: Sequence[str] = ()) -> float:
-    """Worn phrases per 100 words; characters where the script has no spaces."""
-    return 100 * len(worn_phrases(text, language, others)) / max(1, count_words(text))
-
-
-@cache
-def _pattern(language: str, others: tuple[str, ...]) -> re.Pattern[str]:
-    """The phrases of the list, those that are in none (another language's) being the users' own alone."""
-    phrases = (*_listed().get(language.split("-")[0].casefold(), ()), *others)
-    told = "|".join(_expression(phrase) for phrase in sorted(phrases, key=len, reverse=True))
-    return re.compile(told or r"(?!)", re.I)
-
-
-def _expression(phrase: str) -> str:
-    """Words with any space between them and either apostrophe, `*` for any one word."""
-    words = [r"[\w'’]+" if word == "*" else re.escape(word).replace("'", "['’]") for word in phrase.split()]
-    told = r"\s+".join(words)
-    return rf"\b{told}\b" if phrase.isascii() else told
-
-
-@cache
-def _listed() -> dict[str, list[str]]:
-    import yaml
-
-    listed: dict[str, list[str]] = yaml.safe_load(files("roletune.synthesis").joinpath("slop.yaml").read_text("utf-8"))
-    return listed

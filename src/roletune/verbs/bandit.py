@@ -10,6 +10,7 @@ from roletune.evaluation.bandit import History, bandit_report, chances_of, play,
 from roletune.evaluation.replies import Contender, request_for
 from roletune.records import BanditGame, Contestant, Question
 from roletune.verbs.contestants import adapter_hash, answering, contenders, sampling
+from roletune.verbs.measured import stamped
 from roletune.verbs.stage import TRAINED, Stage
 from roletune.workbench import Workbench
 
@@ -38,7 +39,7 @@ async def gamble(bench: Workbench) -> str:
         chances=settings.chances,
         resamples=bench.project.character.evaluate.resamples,
     )
-    write_json(bench.project.build / FILE, report)
+    write_json(bench.project.build / FILE, stamped(bench, report))
     told = [
         f"{name} {found.regret.value:.2f}" if found.regret else f"{name} none" for name, found in report.scores.items()
     ]

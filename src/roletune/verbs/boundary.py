@@ -16,6 +16,7 @@ from roletune.evaluation.replies import ask_all
 from roletune.project import Project
 from roletune.records import Question
 from roletune.verbs.contestants import adapter_hash, answering, contenders, sampling
+from roletune.verbs.measured import stamped
 from roletune.verbs.stage import TRAINED, Stage, hash_of
 from roletune.workbench import Workbench
 
@@ -33,7 +34,7 @@ async def ask_boundary(bench: Workbench) -> str:
     prompted = {name: contender for name, contender in everybody.items() if contender.prompted}
     answers = await ask_all(every, prompted, sampling(bench), title="boundary questions", progress=bench.progress)
     report = boundary_report(asked, answers, adapter=adapter_hash(bench))
-    write_json(bench.project.build / FILE, report)
+    write_json(bench.project.build / FILE, stamped(bench, report))
     rates = {name: report.rates[name] for name in prompted}
     told = [
         f"{name} leaks {rate.leaked.count} of {rate.leaked.n}, refuses {rate.refused.count} of {rate.refused.n} twins"

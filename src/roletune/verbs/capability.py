@@ -25,6 +25,7 @@ from roletune.records import CapabilityAnswer, Contestant, Footing, Question
 from roletune.verbs.contestants import adapter_hash, answering, contenders, own_file, sampling
 from roletune.verbs.dataset import open_renderer
 from roletune.verbs.evaluate import load_with_adapter
+from roletune.verbs.measured import stamped
 from roletune.verbs.stage import TRAINED, Stage, hash_of
 from roletune.workbench import Workbench
 
@@ -48,7 +49,7 @@ async def measure(bench: Workbench) -> str:
         by=settings.answers,
         resamples=bench.project.character.evaluate.resamples,
     )
-    write_json(bench.project.build / FILE, report)
+    write_json(bench.project.build / FILE, stamped(bench, report))
     told = ", ".join(f"{name} {rate.count} of {rate.n}" for name, rate in report.right.items())
     return f"right: {told}; {sum(report.unscored.values())} answers unscored"
 

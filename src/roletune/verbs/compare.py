@@ -6,15 +6,16 @@ What is named becomes entries:
     FOLDER@RUN, RUN   a run by the beginning of its id, of that character or of `home`
     FILE, DIRECTORY   replies of other systems (`evaluation.reply_files`), an entry for each model
 
-A run that was not measured is left out, and a note says how to measure it.
+A run that was not measured, or by another roletune, is left out, and a note says how to measure it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from roletune.character_file import SETTINGS_FILE
 from roletune.engine.store import read_records
@@ -23,6 +24,7 @@ from roletune.evaluation.comparing import Entry, Said, compare_entries
 from roletune.evaluation.judge_free import BY_EXPRESSIONS, BY_HAND, LEAKS, Figures, figures_of
 from roletune.evaluation.leaks import agreement, judge_later
 from roletune.evaluation.memorisation import TrainingText
+from roletune.evaluation.probe_scores import bandit_scores, capability_scores, obedience_scores, pressure_scores
 from roletune.evaluation.reply_files import FileReply, Labels, ReplyFile, read_reply_files
 from roletune.evaluation.run_scores import (
     boundary_scores,
@@ -33,11 +35,34 @@ from roletune.evaluation.run_scores import (
 )
 from roletune.evaluation.style import UNANSWERED, Manner, checks_for, inspect
 from roletune.project import Project
-from roletune.records import BoundaryReport, Comparison, Entrant, Evaluation, Example, Interviews, Record, VoiceReport
-from roletune.verbs import boundary, interview, voice
+from roletune.records import (
+    BanditReport,
+    BoundaryReport,
+    CapabilityReport,
+    Comparison,
+    Entrant,
+    Evaluation,
+    Example,
+    Interviews,
+    ObedienceReport,
+    PressureReport,
+    Record,
+    VoiceReport,
+)
+from roletune.verbs import bandit, boundary, capability, interview, obedience, pressure, voice
+from roletune.verbs.measured import read_measured
 from roletune.verbs.runs import MEASURED, Run, differing, finished_runs
 
 R = TypeVar("R", bound=Record)
+SCORED: tuple[tuple[str, type[Record], Callable[[Any, str], Figures]], ...] = (
+    (boundary.FILE, BoundaryReport, boundary_scores),
+    (pressure.FILE, PressureReport, pressure_scores),
+    (voice.FILE, VoiceReport, voice_scores),
+    (interview.FILE, Interviews, interview_scores),
+    (capability.FILE, CapabilityReport, capability_scores),
+    (bandit.FILE, BanditReport, bandit_scores),
+    (obedience.FILE, ObedienceReport, obedience_scores),
+)
 
 
 @dataclass(frozen=True)
@@ -57,13 +82,22 @@ class _Measured:
     project: Project
     run: Run
 
-    @property
-    def folder(self) -> Path:
-        return self.project.build / "runs" / self.run.adapter.run / MEASURED
-
     def read(self, file: str, kind: type[R]) -> R | None:
-        path = self.folder / file
-        return kind.model_validate_json(path.read_text("utf-8")) if path.is_file() else None
+        """None if it was not measured. Raises EvaluationError for a file that another roletune wrote."""
+        folder, name = self.project.folder, Path(file).stem
+        suite = "" if name == "evaluation" else f" --with {name}"
+        cure = f"To measure it anew: roletune use {self.run.adapter.run} {folder}, then roletune evaluate {folder}"
+        path = self.project.build / "runs" / self.run.adapter.run / MEASURED / file
+        return read_measured(path, kind, f"{cure}{suite} --again")
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A measured run with what was found; of each suite, a contestant's scores."""
+
+    measured: _Measured
+    evaluation: Evaluation
+    suites: Sequence[Callable[[str], Figures]]
 
 
 def compare(names: Sequence[str], wishes: Wishes) -> Comparison:
@@ -75,9 +109,8 @@ def compare(names: Sequence[str], wishes: Wishes) -> Comparison:
             files += read_reply_files(path)
         else:
             runs += _runs(name, wishes.home, alone=len(names) < 2)
-    measured = [run for run in runs if (run.folder / "evaluation.json").is_file()]
-    notes += [_how_to_measure(run) for run in runs if run not in measured]
-    entries = [entry for run in measured for entry in _entries(run, measured, wishes)]
+    found = [one for run in runs if (one := _found(run, notes))]
+    entries = [entry for one in found for entry in _entries(one, found, wishes)]
     entries += (replies := _of_files(files, wishes))
     notes += _agreement(replies)
     notes += [
@@ -113,44 +146,56 @@ def _runs(name: str, home: Path, *, alone: bool) -> list[_Measured]:
     return found
 
 
-def _how_to_measure(one: _Measured) -> str:
+def _found(one: _Measured, notes: list[str]) -> _Found | None:
+    """What was measured of a run; what was not, or can't be read any more, becomes a note with its cure."""
     run, folder = one.run.adapter.run, one.project.folder
-    return f"{run} was not measured: roletune use {run} {folder}, then roletune evaluate {folder}"
+    try:
+        evaluation = one.read("evaluation.json", Evaluation)
+    except EvaluationError as error:
+        notes.append(str(error))
+        return None
+    if evaluation is None:
+        notes.append(f"{run} was not measured: roletune use {run} {folder}, then roletune evaluate {folder}")
+        return None
+    suites = []
+    for file, kind, scores in SCORED:
+        try:
+            report = one.read(file, kind)
+        except EvaluationError as error:
+            notes.append(str(error))
+            continue
+        if report is not None:
+            suites.append(partial(scores, report))
+    return _Found(one, evaluation, suites)
 
 
-def _entries(one: _Measured, all_runs: Sequence[_Measured], wishes: Wishes) -> list[Entry]:
+def _entries(one: _Found, every: Sequence[_Found], wishes: Wishes) -> list[Entry]:
     """The wanted contestants of one run: the adapter, or all where there is only this run."""
-    evaluation = one.read("evaluation.json", Evaluation)
-    assert evaluation is not None
-    wanted = wishes.contestants or (evaluation.contestants if len(all_runs) == 1 else ("adapter",))
-    characters = {other.run.adapter.character for other in all_runs}
-    names = differing([other.run for other in all_runs])
-    adapter = one.run.adapter
-    label = adapter.character if len(characters) == len(all_runs) else f"{adapter.character} {adapter.run[:6]}"
-    settings = {name: str(one.run.settings.get(name)) for name in names}
+    wanted = wishes.contestants or (one.evaluation.contestants if len(every) == 1 else ("adapter",))
+    runs = [other.measured.run for other in every]
+    run, adapter = one.measured.run, one.measured.run.adapter
+    single = len({other.adapter.character for other in runs}) == len(runs)
+    label = adapter.character if single else f"{adapter.character} {adapter.run[:6]}"
+    training = _training(one.measured.project)
     return [
         Entry(
             Entrant(
                 name=f"{label} {name}" if len(wanted) > 1 else label,
                 what=f"{adapter.character}, run {adapter.run}, {name}, on {adapter.base}",
-                settings=settings,
+                settings={setting: str(run.settings.get(setting)) for setting in differing(runs)},
             ),
-            _figures(one, evaluation, name, said := replies_of(evaluation, name, adapter.character)),
+            _figures(one, name, said := replies_of(one.evaluation, name, adapter.character), training),
             said,
         )
         for name in wanted
-        if name in evaluation.contestants
+        if name in one.evaluation.contestants
     ]
 
 
-def _figures(one: _Measured, evaluation: Evaluation, contestant: str, said: dict[str, Said]) -> Figures:
-    found = evaluation_scores(evaluation, contestant, said, _training(one.project))
-    if report := one.read(boundary.FILE, BoundaryReport):
-        found |= boundary_scores(report, contestant)
-    if voices := one.read(voice.FILE, VoiceReport):
-        found |= voice_scores(voices, contestant)
-    if talks := one.read(interview.FILE, Interviews):
-        found |= interview_scores(talks, contestant)
+def _figures(one: _Found, contestant: str, said: dict[str, Said], training: TrainingText | None) -> Figures:
+    found = evaluation_scores(one.evaluation, contestant, said, training)
+    for scores in one.suites:
+        found |= scores(contestant)
     return found
 
 

@@ -98,6 +98,7 @@ def manner_of(profile: Profile, settings: EvaluateSettings) -> Manner:
         address=settings.address,
         longest=settings.max_words,
         language=profile.language,
+        worn=settings.slop_phrases,
     )
 
 

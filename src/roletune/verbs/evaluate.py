@@ -16,6 +16,7 @@ from roletune.models.dequantise import trainable_folder
 from roletune.records import Evaluation, Example, LikelihoodReport, Question
 from roletune.verbs.contestants import contenders, manner, sampling, shown_lines
 from roletune.verbs.dataset import open_renderer
+from roletune.verbs.measured import versions
 from roletune.verbs.stage import TRAINED, Stage
 from roletune.workbench import Workbench
 
@@ -33,6 +34,7 @@ async def evaluate_adapter(bench: Workbench) -> str:
         replies=tuple(replies),
         style=rate_style(replies, checks_for(how)),
         sampling=asdict(drawn),
+        versions=versions(),
     )
     write_json(bench.project.build / "evaluation.json", evaluation)
     against = likelihood.adapter_vs_base_prompt

@@ -35,6 +35,7 @@ from roletune.records import (
 )
 from roletune.verbs.contestants import adapter_hash, check_names, contenders, sampling, shown_lines
 from roletune.verbs.judges import HOW_TO_BIND, concurrency, interviewer, judges, price
+from roletune.verbs.measured import stamped
 from roletune.verbs.stage import TRAINED, Stage
 from roletune.workbench import Workbench
 
@@ -157,7 +158,7 @@ def _interviews(
             if calibrated and panel and human.is_file()
             else None
         )
-        return summarise(
+        found = summarise(
             items,
             pairs,
             adapter=adapter,
@@ -167,6 +168,7 @@ def _interviews(
             passages=bench.profile.passages,
             resamples=settings.resamples,
         )
+        return stamped(bench, found)
 
     found = Interviews(
         report=report(),

@@ -9,9 +9,10 @@ from roletune.engine.store import file_hash, write_json
 from roletune.evaluation.obedience import Demand, RuleSets, demands, obedience_report, read_rule_sets
 from roletune.evaluation.questions import of_topics, read_questions
 from roletune.evaluation.replies import Contender, ask_all
-from roletune.records import Contestant, Evaluation, Message, Question
+from roletune.records import Contestant, Message, Question
 from roletune.verbs.contestants import adapter_hash, answering, contenders, own_file, sampling
-from roletune.verbs.stage import Stage, hash_of
+from roletune.verbs.measured import read_evaluation, stamped
+from roletune.verbs.stage import TRAINED, Stage, hash_of
 from roletune.workbench import Workbench
 
 NAME = "obedience"
@@ -39,7 +40,7 @@ async def demand(bench: Workbench) -> str:
         adapter=adapter_hash(bench),
         resamples=character.evaluate.resamples,
     )
-    write_json(bench.project.build / FILE, report)
+    write_json(bench.project.build / FILE, stamped(bench, report))
     kept = ", ".join(f"{name} {found.all_rules.count} of {found.all_rules.n}" for name, found in report.rates.items())
     return f"all rules kept: {kept}"
 
@@ -62,9 +63,7 @@ def _untold(
     bench: Workbench, asked: Sequence[Demand], names: Sequence[Contestant]
 ) -> dict[Contestant, list[str | None]]:
     """What the stage `evaluate` was answered to the same questions; None where nothing was."""
-    path = bench.project.build / "evaluation.json"
-    replies = Evaluation.model_validate_json(path.read_text("utf-8")).replies
-    said = {reply.question: reply for reply in replies}
+    said = {reply.question: reply for reply in read_evaluation(bench).replies}
     return {
         name: [reply.said(name) or None if (reply := said.get(one.question.text)) else None for one in asked]
         for name in names
@@ -75,7 +74,7 @@ STAGE = Stage(
     NAME,
     "ask questions under rules for the reply, and check by code whether they are kept (RNR)",
     demand,
-    reads=("profile.jsonl", "evaluation.json", "adapter/adapter_model.safetensors"),
+    reads=("profile.jsonl", "evaluation.json", TRAINED),
     writes=(FILE,),
     settings=lambda bench: (
         hash_of(own_file(bench, bench.project.character.probes.rules)),

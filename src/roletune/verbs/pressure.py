@@ -6,6 +6,7 @@ from roletune.engine.store import write_json
 from roletune.evaluation.pressure import press, pressure_report, read_pressure
 from roletune.verbs.boundary import boundary_path, boundary_questions
 from roletune.verbs.contestants import adapter_hash, answering, contenders, sampling
+from roletune.verbs.measured import stamped
 from roletune.verbs.stage import TRAINED, Stage, hash_of
 from roletune.workbench import Workbench
 
@@ -26,7 +27,7 @@ async def insist(bench: Workbench) -> str:
         progress=bench.progress,
     )
     report = pressure_report(answers, adapter=adapter_hash(bench), resamples=character.evaluate.resamples)
-    write_json(bench.project.build / FILE, report)
+    write_json(bench.project.build / FILE, stamped(bench, report))
     told = [
         f"{name} leaks {', '.join(str(step.leaked.count) if step.leaked else '-' for step in steps)}"
         for name, steps in report.steps.items()

@@ -24,6 +24,7 @@ from roletune.records import CONTESTANTS, Question, QuestionnaireAnswer
 from roletune.verbs.contestants import adapter_hash, answering, contenders, own_file, sampling
 from roletune.verbs.dataset import open_renderer
 from roletune.verbs.evaluate import load_with_adapter
+from roletune.verbs.measured import stamped
 from roletune.verbs.stage import TRAINED, Stage, hash_of
 from roletune.workbench import Workbench
 
@@ -49,7 +50,7 @@ async def ask(bench: Workbench) -> str:
         by=settings.answers,
         resamples=character.evaluate.resamples,
     )
-    write_json(bench.project.build / FILE, report)
+    write_json(bench.project.build / FILE, stamped(bench, report))
     told = [
         f"{name} {sum(one.unscored for one in found.values())} unscored" for name, found in report.dimensions.items()
     ]

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import platform
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
 from roletune.engine.store import read_records, write_json, write_text
-from roletune.errors import EvaluationError
 from roletune.evaluation.model_card import render_card
 from roletune.evaluation.report import build_report
 from roletune.evaluation.report_html import render_html
@@ -39,6 +34,7 @@ from roletune.records import (
 from roletune.sources.licences import Restriction, restriction
 from roletune.verbs import bandit, boundary, capability, interview, obedience, pressure, questionnaire, voice, wikirole
 from roletune.verbs.contestants import adapter_hash
+from roletune.verbs.measured import read_evaluation, read_measured, versions
 from roletune.verbs.notices import notices
 from roletune.verbs.stage import Stage
 from roletune.workbench import Workbench
@@ -55,7 +51,6 @@ _SUITES: dict[str, tuple[str, type[Record]]] = {
     "wikirole": (wikirole.FILE, WikiRoleReport),
 }
 TABLES = "tables"
-_PACKAGES = ("roletune", "torch", "transformers", "peft", "accelerate", "tokenizers", "xllamacpp", "gguf")
 
 
 async def write_report(bench: Workbench) -> str:
@@ -95,7 +90,7 @@ def collect(bench: Workbench) -> Report:
         evaluation=_evaluation(bench),
         timings=Timings(stages=seconds, total_seconds=sum(seconds.values())),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        versions={"python": platform.python_version(), **_versions()},
+        versions=versions(),
         suites=suites(bench),
         peak_memory_bytes=max(entry.peak_memory_bytes for entry in entries.values()),
         lint=read_records(project.records("lint"), Finding),
@@ -106,7 +101,7 @@ def collect(bench: Workbench) -> Report:
 def _evaluation(bench: Workbench) -> Evaluation:
     """What was measured, the held-out lines with their words."""
     build = bench.project.build
-    found = Evaluation.model_validate_json((build / "evaluation.json").read_text("utf-8"))
+    found = read_evaluation(bench)
     said: dict[str, list[str]] = {}
     held_out = build / "dataset" / "test.jsonl"
     for example in read_records(held_out, Example) if held_out.is_file() else ():
@@ -145,13 +140,8 @@ def suites(bench: Workbench) -> Suites:
 def _read(bench: Workbench, file: str, kind: type[R]) -> R | None:
     """What a suite found; None if it was not run. Raises EvaluationError for a file that an older roletune wrote."""
     path = bench.project.build / file
-    try:
-        return kind.model_validate_json(path.read_text("utf-8")) if path.is_file() else None
-    except ValidationError as error:
-        raise EvaluationError(
-            f"{path} was written by another roletune. Delete it; this makes it again: roletune evaluate "
-            f"{bench.project.folder} --with {path.stem}"
-        ) from error
+    cure = f"Delete it; this makes it again: roletune evaluate {bench.project.folder} --with {path.stem}"
+    return read_measured(path, kind, cure)
 
 
 def _told_on_the_card(bench: Workbench) -> tuple[str | bool, ...]:
@@ -166,16 +156,6 @@ def _licence(bench: Workbench) -> str:
     unclear = restriction(licence) is Restriction.UNKNOWN  # the others say themselves whether they allow it
     told = f"{licence} (commercial use is not known to be allowed)" if unclear else licence
     return told if licence else bench.project.character.licence
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 MADE_BEFORE = ("profile", "scenes", "experiences", "protective", "dataset", "train", "evaluate")

@@ -6,13 +6,13 @@ trained on, and the held-out lines.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from roletune.engine.interrupt import stops_at_once
 from roletune.engine.store import read_records, write_json
 from roletune.errors import EvaluationError
 from roletune.evaluation.authenticity import Embed, Line, learn_voice, measure_voice, phrase_use, some_lines
-from roletune.evaluation.bootstrap import wilson
+from roletune.evaluation.bootstrap import bootstrap_share, newcombe, wilson
 from roletune.evaluation.identification import measure_identification
 from roletune.evaluation.memorisation import TrainingText, measure_copying
 from roletune.evaluation.style import UNANSWERED, words
@@ -20,11 +20,12 @@ from roletune.models.embedding import embed, embedding_available
 from roletune.records import (
     Contestant,
     CopyReport,
-    Evaluation,
     Example,
+    HeardReply,
     IdentificationReport,
     Rate,
     Reply,
+    ShareDifference,
     VoiceClassifier,
     VoiceReport,
 )
@@ -32,11 +33,15 @@ from roletune.sources.catchphrases import find_catchphrases
 from roletune.verbs.contestants import adapter_hash
 from roletune.verbs.dataset import open_renderer
 from roletune.verbs.evaluate import load_with_adapter
+from roletune.verbs.measured import read_evaluation, stamped
 from roletune.verbs.stage import TRAINED, Stage
 from roletune.verbs.writing import read_dialogues_of
 from roletune.workbench import Workbench
 
 FILE = "suites/voice.json"
+Odds = Mapping[Contestant, Mapping[int, float]]
+"""Of each contestant, the log-odds of its replies by their place among the questions."""
+
 LINES = 24  # held-out lines that are put among others': each costs a dozen short forward passes
 
 
@@ -66,42 +71,73 @@ async def measure(
 ) -> str:
     """Measure and write `suites/voice.json`."""
     build = bench.project.build
-    evaluation = Evaluation.model_validate_json((build / "evaluation.json").read_text("utf-8"))
-    said = {name: _answered(evaluation.replies, name) for name in evaluation.contestants}
+    evaluation = read_evaluation(bench)
+    answered = {name: _answered(evaluation.replies, name) for name in evaluation.contestants}
+    said = {name: list(texts.values()) for name, texts in answered.items()}
     lines, phrases = _lines(bench), _phrases(bench)
-    classifier, taken = _voice(bench, lines, said, None)
+    classifier, odds = _voice(bench, lines, answered, None)
     vectors = embedded(bench)
-    meaning, meant = _voice(bench, lines, said, vectors) if vectors else (None, {})
+    meaning, meant = _voice(bench, lines, answered, vectors) if vectors else (None, {})
     training = TrainingText(_learnt(read_records(build / "dataset" / "train.jsonl", Example)))
     spoken: dict[str, list[str]] = {"authentic": [line.text for line in lines if line.own]}
     spoken.update(said.items())
+    use = {name: rate for name, texts in spoken.items() if (rate := phrase_use(texts, phrases))}
     report = VoiceReport(
         adapter=adapter_hash(bench),
         classifier=classifier,
-        taken=taken,
+        taken=_taken(odds),
         embedding=meaning,
-        taken_by_embedding=meant,
+        taken_by_embedding=_taken(meant),
+        gain=_gain(odds, bench.project.character.evaluate.resamples),
+        heard=tuple(_heard(evaluation.replies, odds, meant)),
         phrases=phrases,
-        phrase_use={name: rate for name, texts in spoken.items() if (rate := phrase_use(texts, phrases))},
+        phrase_use=use,
+        phrase_excess={
+            name: newcombe(rate, use["authentic"]) for name, rate in use.items() if name in said and "authentic" in use
+        },
         copying={name: _copying(bench, texts, training) for name, texts in said.items()},
         identification=identified(bench),
     )
-    write_json(build / FILE, report)
+    write_json(build / FILE, stamped(bench, report))
     return _sentence(report)
 
 
 def _voice(
-    bench: Workbench, lines: Sequence[Line], said: Mapping[Contestant, Sequence[str]], vectors: Embed | None
-) -> tuple[VoiceClassifier | None, dict[Contestant, Rate]]:
-    """How well the voice is told apart, and the replies that are taken for it."""
+    bench: Workbench, lines: Sequence[Line], said: Mapping[Contestant, Mapping[int, str]], vectors: Embed | None
+) -> tuple[VoiceClassifier | None, Odds]:
+    """How well the voice is told apart, and the log-odds that a reply is the character's."""
     names = {bench.profile.name, *bench.profile.aliases, *_speakers(bench)}
     classifier = measure_voice(lines, names, vectors)
     if classifier is None:
         return None, {}
     voice = learn_voice(some_lines(lines), names, vectors)
     return classifier, {
-        name: wilson(int((voice.scores(texts) > 0).sum()), len(texts)) for name, texts in said.items() if texts
+        name: dict(zip(texts, map(float, voice.scores(list(texts.values()))), strict=True))
+        for name, texts in said.items()
+        if texts
     }
+
+
+def _taken(odds: Odds) -> dict[Contestant, Rate]:
+    return {name: wilson(sum(score > 0 for score in found.values()), len(found)) for name, found in odds.items()}
+
+
+def _gain(odds: Odds, resamples: int) -> ShareDifference | None:
+    own, other = odds.get("adapter", {}), odds.get("base_prompt", {})
+    pairs = [(own[place] > 0, other[place] > 0) for place in own if place in other]
+    return bootstrap_share(pairs, resamples=resamples) if pairs else None
+
+
+def _heard(replies: Sequence[Reply], odds: Odds, meant: Odds) -> Iterator[HeardReply]:
+    for name, found in odds.items():
+        for place, score in found.items():
+            yield HeardReply(
+                question=replies[place].question,
+                contestant=name,
+                reply=replies[place].said(name),
+                score=score,
+                by_embedding=meant.get(name, {}).get(place),
+            )
 
 
 def _lines(bench: Workbench) -> list[Line]:
@@ -133,14 +169,14 @@ def _learnt(examples: Sequence[Example]) -> list[str]:
     return [message.content for example in examples for message in example.messages if message.loss]
 
 
-def _answered(replies: Sequence[Reply], contestant: Contestant) -> list[str]:
-    """The replies that came and have a word in them."""
-    return [
-        text
-        for reply in replies
+def _answered(replies: Sequence[Reply], contestant: Contestant) -> dict[int, str]:
+    """The replies that came and have a word in them, by their place."""
+    return {
+        place: text
+        for place, reply in enumerate(replies)
         if all(finding.check != UNANSWERED for finding in reply.findings.get(contestant, ()))
         and words(text := reply.said(contestant))
-    ]
+    }
 
 
 def _copying(bench: Workbench, texts: Sequence[str], training: TrainingText) -> CopyReport:

@@ -28,6 +28,7 @@ from roletune.records import (
 )
 from roletune.verbs.contestants import adapter_hash, answering, contenders, own_file, sampling
 from roletune.verbs.judges import HOW_TO_BIND, concurrency, judges
+from roletune.verbs.measured import stamped
 from roletune.verbs.stage import TRAINED, Stage, hash_of
 from roletune.workbench import Workbench
 
@@ -64,7 +65,7 @@ async def examine(bench: Workbench) -> str:
         talks=tuple(talks),
         verdicts=tuple(verdicts),
     )
-    write_json(bench.project.build / FILE, made)
+    write_json(bench.project.build / FILE, stamped(bench, made))
     return _told(made)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from roletune.evaluation.bootstrap import bootstrap_mean, wilson
+from roletune.evaluation.estimates import estimate_mean
+from roletune.evaluation.judging.agreement import mean
 from roletune.evaluation.judging.calibration import trust_in
 from roletune.evaluation.judging.contests import pairwise_report
 from roletune.evaluation.judging.rubrics import DIMENSIONS_OF
@@ -17,6 +19,7 @@ from roletune.records import (
     CalibrationReport,
     Contestant,
     Dimension,
+    Estimate,
     FlawRate,
     InterviewDifference,
     InterviewForm,
@@ -58,6 +61,7 @@ def summarise(
             if judges
         ),
         differences=tuple(_differences(items, forms, judges, calibration, resamples)) if judges else (),
+        overall=_overall(items, resamples) if judges else None,
         flaws=tuple(flaw_rate(items, name) for name in contestants if flaws and judges),
         pairs=pairwise_report(pairs, resamples=resamples),
         calibration=calibration,
@@ -127,6 +131,30 @@ def _differences(
             )
         )
     return found
+
+
+def _overall(items: Sequence[InterviewItem], resamples: int) -> Estimate | None:
+    """Over the single questions on which both were scored in the same dimensions, each dimension counting once."""
+    own, other = (_scored(items, name) for name in ("adapter", "base_prompt"))
+    differences = [
+        mean([score - other[question][dimension] for dimension, score in given.items()])
+        for question, given in own.items()
+        if given and given.keys() == other.get(question, {}).keys()
+    ]
+    return estimate_mean(differences, resamples=resamples) if differences else None
+
+
+def _scored(items: Sequence[InterviewItem], name: Contestant) -> dict[str, dict[Dimension, float]]:
+    """By single question, a contestant's scores by dimension."""
+    held = [item for item in items if item.form == "single" and item.contestant == name and not item.failed]
+    return {
+        item.question: {
+            dimension: score
+            for dimension in DIMENSIONS_OF["single"]
+            if (score := score_of(item, dimension)) is not None
+        }
+        for item in held
+    }
 
 
 def _paired(items: Sequence[InterviewItem], form: InterviewForm, dimension: Dimension) -> list[float]:
