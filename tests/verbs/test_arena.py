@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import signal
 
 import pytest
 import yaml
@@ -84,6 +85,18 @@ def test_skips_ties_nonsense_and_the_end_of_the_input(folder):
     assert "adapter 0 : 0 base_prompt, 1 tie" in told
     again, _, _, _ = vote(folder, [])
     assert (len(again.open), again.voted) == (6, 1)
+
+
+def test_ctrl_c_ends_the_votes_where_it_is_typed(folder):
+    def typed(bouts):
+        yield "a"
+        signal.raise_signal(signal.SIGINT)
+        yield from "aaaaaa"
+
+    with pytest.raises(KeyboardInterrupt):
+        vote(folder, typed)
+    again, kept, _, _ = vote(folder, [])
+    assert (len(kept), len(again.open), again.voted) == (1, 6, 1)
 
 
 def test_equal_replies_and_missing_ones_are_counted_and_not_shown(folder):

@@ -12,6 +12,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from roletune.cli.session import AsJson, Character, print_json, run_session
+from roletune.engine.interrupt import stops_at_once
 from roletune.evaluation.judging.contests import votes_report
 from roletune.evaluation.judging.fence import bounded
 from roletune.records import PairwiseReport
@@ -77,10 +78,11 @@ def _show(bout: Bout, number: int, total: int, console: Console) -> None:
 
 
 def _choice(console: Console) -> str:
-    """What is typed; the end of the input ends the votes."""
+    """What is typed; the end of the input ends the votes, and so does Ctrl-C, which asyncio alone would not see here."""
     while True:
         try:
-            typed = console.input(ASKED, markup=False).strip().casefold()
+            with stops_at_once():
+                typed = console.input(ASKED, markup=False).strip().casefold()
         except EOFError:
             return "q"
         if typed in (*KEYS, "s", "q"):
