@@ -101,7 +101,7 @@ def test_scores_differences_flaws_and_pairs_are_those_the_judge_gave(folder):
     (duel,) = report.pairs.duels
     assert (duel.a, duel.wins_a, duel.wins_b, report.pairs.flipped.count) == ("adapter", 7, 0, 0)
     assert report.pairs.standings[0].name == "adapter"
-    assert "0 scores unscored" in said
+    assert "unscored: nothing;" in said
 
 
 def test_every_item_keeps_the_raw_answers_and_which_passages_the_judge_was_given(folder):
@@ -161,7 +161,7 @@ def test_an_answer_that_can_t_be_read_is_asked_for_again_and_then_unscored(folde
     assert kept.report.differences == ()
     assert kept.report.pairs.unscored == 7
     assert {row.unread for row in kept.report.flaws} == {9}
-    assert "76 scores unscored" in said
+    assert "unscored: 76 of 76 scores of babbler;" in said
 
 
 def test_a_judge_that_is_gone_stops_the_suite_and_what_it_said_is_remembered(folder):

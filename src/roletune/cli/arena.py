@@ -78,7 +78,7 @@ def _show(bout: Bout, number: int, total: int, console: Console) -> None:
 
 
 def _choice(console: Console) -> str:
-    """What is typed; the end of the input ends the votes, and so does Ctrl-C, which asyncio alone would not see here."""
+    """What is typed; the end of the input ends the votes, and Ctrl-C too, which asyncio would not see here."""
     while True:
         try:
             with stops_at_once():

@@ -133,7 +133,9 @@ class Duel(Record):
 
 
 class PairwiseReport(Record):
-    """Pairwise comparisons together. `ranked` is False where the judges follow the order more than the replies."""
+    """Pairwise comparisons together. `ranked` is False where the judges follow the order more than the replies; `trust`
+    is what human scores say of them in all dimensions together, and nobody is ranked where it is refused.
+    """
 
     judges: tuple[str, ...]
     standings: tuple[Standing, ...]
@@ -143,6 +145,7 @@ class PairwiseReport(Record):
     longer: Rate | None = Field(default=None, description="pairs with a winner that the longer reply won")
     unscored: int = 0
     ranked: bool = True
+    trust: Trust = "uncalibrated"
 
 
 class Agreement(Record):
@@ -240,6 +243,7 @@ class InterviewReport(SuiteReport):
     questions: int
     talks: int = Field(description="interviews of several rounds, each with every contestant")
     failed: dict[Contestant, int]
+    unread: dict[str, Rate] = Field(default={}, description="by judge, the share of its scores that can't be read")
     scores: tuple[InterviewScore, ...] = ()
     differences: tuple[InterviewDifference, ...] = ()
     overall: Estimate | None = Field(

@@ -194,11 +194,15 @@ def _told(report: InterviewReport) -> str:
     held = f"{report.questions} questions and {report.talks} talks with each"
     if not report.judges:
         return f"{held}; the replies are kept, and nothing is judged yet"
-    unscored = sum(row.unscored for row in report.scores)
+    unread = ", ".join(
+        f"{rate.count} of {rate.n} scores of {judge}" for judge, rate in report.unread.items() if rate.count
+    )
     clear = [row for row in report.differences if row.clear and row.trust != "refused"]
     differences = "; ".join(f"{row.dimension} ({row.form}) {row.difference:+.2f}" for row in clear)
     trusted = "calibrated" if report.calibration else "not calibrated: no human scores"
-    return f"{held}; {unscored} scores unscored; adapter against prompt: {differences or 'nothing clear'} ({trusted})"
+    return (
+        f"{held}; unscored: {unread or 'nothing'}; adapter against prompt: {differences or 'nothing clear'} ({trusted})"
+    )
 
 
 def _settings(bench: Workbench) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ import pytest
 
 from roletune.errors import SourceError
 from roletune.evaluation.judging.agreement import pearson, ranks, spearman, weighted_kappa
-from roletune.evaluation.judging.calibration import calibrate, trust_in
+from roletune.evaluation.judging.calibration import Scored, agree, biases_of, calibrate, trust_in
 from roletune.evaluation.judging.human import human_sheet, read_human
 from roletune.records import InterviewItem, InterviewReport, Interviews, InterviewTurn, JudgeScore, PairVerdict
 
@@ -132,7 +132,20 @@ def test_unscored_and_unmatched_are_counted_and_few_scores_prove_nothing():
     assert (row.n, row.unscored) == (24, 24)
     report = calibrate(judged(lambda k, human, n: human), {("i0", "values"): 1.0, ("nobody", "values"): 2.0})
     assert report.unmatched == 1
-    assert report.agreement[0].why == "fewer than 10 scores to compare"
+    assert report.agreement[0].why == "fewer than 10 interviews to compare"
+
+
+def test_a_reply_that_is_scored_in_four_dimensions_is_one_piece_of_evidence():
+    noise = random.Random(3)
+    once = [
+        Scored(f"i{k}", "values", scale(human + noise.choice([-2, -1, 0, 1, 2])), human, words(k), False)
+        for k, human in enumerate(HUMAN[:14])
+    ]
+    often = [row for row in once for _ in range(4)]
+    one, four = (agree("sage", "all", rows, 0, resamples=300) for rows in (once, often))
+    assert (four.n, four.bias_low, four.bias_high, four.gain_low) == (56, one.bias_low, one.bias_high, one.gain_low)
+    assert biases_of("sage", often, [], resamples=300)[0].low == biases_of("sage", once, [], resamples=300)[0].low
+    assert agree("sage", "all", often[:36], 0, resamples=100).why == "fewer than 10 interviews to compare"
 
 
 def test_the_arithmetic_is_that_of_the_books():

@@ -12,11 +12,15 @@ from roletune.records import Flaw, InterviewItem, InterviewTurn, JudgeScore, Pas
 
 from .test_calibration import judged, pair, people
 
+FLIPPED = tuple(pair(k, "first", "first") for k in range(8))
 HOSTILE = "<script>sage</script> | `x`"
 
 
-def page_of(score, judges=("sage",), calibrated=True):
-    found = judged(score, pairs=[pair(k, "first", "first") for k in range(8)])
+SCORES = ((lambda k, human, n: human, True), (lambda k, human, n: 4, True), (lambda k, human, n: human, False))
+
+
+def page_of(score, judges=("sage",), calibrated=True, pairs=FLIPPED):
+    found = judged(score, pairs=pairs)
     flaw = Flaw(judge="sage", kind="voice", quote="word word", why=".", found=True)
     items = [item.model_copy(update={"flaws": (flaw,), "question": str(k // 2)}) for k, item in enumerate(found.items)]
     summary = summarise(
@@ -58,6 +62,16 @@ def test_scores_differences_flaws_order_and_calibration_are_shown():
 )
 def test_a_judge_that_can_t_be_believed_ranks_nobody(score, calibrated, said):
     assert all(said in page for page in page_of(score, calibrated=calibrated))
+
+
+def test_comparisons_rank_nobody_either_where_people_disagree_with_the_judge():
+    pairs = [pair(k, "first", "second") for k in range(8)]
+    trusted, refused, unknown = (page_of(score, pairs=pairs, calibrated=known)[0] for score, known in SCORES)
+    assert "Bradley-Terry" in trusted
+    assert "No human scores tell" not in trusted
+    assert "Bradley-Terry" not in refused
+    assert "base + prompt: 8 to 0" in " ".join(refused.split())
+    assert "No human scores tell" in unknown
 
 
 def test_what_was_not_judged_says_so():

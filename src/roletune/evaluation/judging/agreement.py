@@ -54,18 +54,23 @@ def weighted_kappa(xs: Sequence[float], ys: Sequence[float], low: int = LOWEST, 
 
 
 def bootstrap(
-    rows: Sequence[T],
+    groups: Sequence[Sequence[T]],
     statistic: Callable[[Sequence[T]], float | None],
     *,
     resamples: int = 2_000,
     seed: int = 0,
     level: float = 0.95,
 ) -> Interval:
-    """`statistic` of the rows, with the percentile interval of draws of whole rows; draws without a value are 0."""
+    """`statistic` of all rows, with the percentile interval of draws of whole groups; draws without a value are 0."""
     generator = random.Random(seed)
-    draws = sorted(statistic(generator.choices(rows, k=len(rows))) or 0.0 for _ in range(resamples))
+    draws = []
+    for _ in range(resamples):
+        drawn = [row for group in generator.choices(groups, k=len(groups)) for row in group]
+        draws.append(statistic(drawn) or 0.0)
+    draws.sort()
     tail = (1 - level) / 2
-    return Interval(statistic(rows) or 0.0, quantile(draws, tail), quantile(draws, 1 - tail))
+    every = [row for group in groups for row in group]
+    return Interval(statistic(every) or 0.0, quantile(draws, tail), quantile(draws, 1 - tail))
 
 
 def mean(values: Sequence[float]) -> float:

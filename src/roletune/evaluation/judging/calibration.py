@@ -7,7 +7,8 @@ that gain is above zero. Elsewhere its scores are shown and nobody is ranked by 
 
 Length: the rank correlation between the words of a reply and what the judge gives beyond the people. Self-preference:
 what it gives its own model's replies beyond people, minus the same for others' replies. Position: of the pairs whose
-verdict changes with the order, the share in which it was always the first. Each with an interval.
+verdict changes with the order, the share in which it was always the first. Each with an interval, for which whole
+interviews are drawn: the scores of one reply in several dimensions are no independent evidence.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ from roletune.evaluation.judging.human import HumanScores
 from roletune.evaluation.judging.rubrics import DIMENSIONS
 from roletune.records import Agreement, CalibrationReport, InterviewItem, Interviews, JudgeBias, PairVerdict, Trust
 
-FEWEST = 10  # scores; below, nothing is said
+FEWEST = 10  # interviews; below, nothing is said
 EVERY = "all"
 
 
 class Scored(NamedTuple):
     """One item in one dimension, scored by a judge and by people; `words` of the replies, `own`: by its own model."""
 
+    item: str
     dimension: str
     judge: float
     human: float
@@ -73,7 +75,7 @@ def scored_by(judge: str, interviews: Interviews, human: HumanScores) -> list[Sc
         for score in item.scores:
             theirs = human.get((item.id, score.dimension))
             if score.judge == judge and score.score is not None and theirs is not None:
-                rows.append(Scored(score.dimension, score.score, theirs, words, own))
+                rows.append(Scored(item.id, score.dimension, score.score, theirs, words, own))
     return rows
 
 
@@ -81,9 +83,10 @@ def agree(judge: str, dimension: str, rows: Sequence[Scored], unscored: int, *, 
     """The figures for one judge in one dimension."""
     ours, theirs = [row.judge for row in rows], [row.human for row in rows]
     residuals = [row.residual for row in rows]
-    bias = bootstrap(residuals, mean, resamples=resamples) if rows else (0.0, 0.0, 0.0)
-    gain = bootstrap(rows, _gain, resamples=resamples) if rows else (0.0, 0.0, 0.0)
-    why = _objection(ours, gain[1])
+    items = by_item(rows)
+    bias = bootstrap(items, _bias_of, resamples=resamples) if rows else (0.0, 0.0, 0.0)
+    gain = bootstrap(items, _gain, resamples=resamples) if rows else (0.0, 0.0, 0.0)
+    why = _objection(ours, len(items), gain[1])
     return Agreement(
         judge=judge,
         dimension=dimension,
@@ -114,11 +117,12 @@ def biases_of(
     if flipped:
         rate = wilson(sum(pair.ab == "first" for pair in flipped), len(flipped))
         found.append(_bias(judge, "position", (rate.value, rate.low, rate.high), 0.5, len(flipped)))
-    if len(rows) >= FEWEST and len({row.words for row in rows}) > 1:
-        found.append(_bias(judge, "length", bootstrap(rows, _length, resamples=resamples), 0.0, len(rows)))
-    own = sum(row.own for row in rows)
-    if own >= FEWEST and len(rows) - own >= FEWEST:
-        found.append(_bias(judge, "self_preference", bootstrap(rows, _favour, resamples=resamples), 0.0, len(rows)))
+    items = by_item(rows)
+    if len(items) >= FEWEST and len({row.words for row in rows}) > 1:
+        found.append(_bias(judge, "length", bootstrap(items, _length, resamples=resamples), 0.0, len(rows)))
+    own = sum(item[0].own for item in items)
+    if own >= FEWEST and len(items) - own >= FEWEST:
+        found.append(_bias(judge, "self_preference", bootstrap(items, _favour, resamples=resamples), 0.0, len(rows)))
     return found
 
 
@@ -131,12 +135,24 @@ def trust_in(dimension: str, judges: Sequence[str], calibration: CalibrationRepo
     return "calibrated" if usable >= set(judges) else "refused"
 
 
-def _objection(ours: Sequence[float], gain_low: float) -> str:
-    if len(ours) < FEWEST:
-        return f"fewer than {FEWEST} scores to compare"
+def by_item(rows: Sequence[Scored]) -> list[list[Scored]]:
+    """The rows of each item together: several scores of one reply are alike, and are drawn together."""
+    items: dict[str, list[Scored]] = {}
+    for row in rows:
+        items.setdefault(row.item, []).append(row)
+    return list(items.values())
+
+
+def _objection(ours: Sequence[float], items: int, gain_low: float) -> str:
+    if items < FEWEST:
+        return f"fewer than {FEWEST} interviews to compare"
     if len(set(ours)) == 1:
         return f"it always gives {ours[0]:g}"
     return "" if gain_low > 0 else "it is no better than a constant"
+
+
+def _bias_of(rows: Sequence[Scored]) -> float:
+    return mean([row.residual for row in rows])
 
 
 def _gain(rows: Sequence[Scored]) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from roletune.evaluation.bootstrap import bootstrap_mean, wilson
 from roletune.evaluation.estimates import estimate_mean
 from roletune.evaluation.judging.agreement import mean
-from roletune.evaluation.judging.calibration import trust_in
+from roletune.evaluation.judging.calibration import EVERY, trust_in
 from roletune.evaluation.judging.contests import pairwise_report
 from roletune.evaluation.judging.rubrics import DIMENSIONS_OF
 from roletune.evaluation.judging.shown import score_of, shown_interviews
@@ -27,7 +27,9 @@ from roletune.records import (
     InterviewReport,
     InterviewScore,
     PairVerdict,
+    PairwiseReport,
     Passage,
+    Rate,
 )
 
 LEAST = 6  # paired questions; below, scores that all agree could still agree by chance
@@ -53,6 +55,7 @@ def summarise(
         questions=len({item.question for item in items if item.form == "single"}),
         talks=len({item.question for item in items if item.form == "multi"}),
         failed={name: sum(bool(i.failed) for i in items if i.contestant == name) for name in contestants},
+        unread={judge: rate for judge in judges if (rate := _unread(items, judge))},
         scores=tuple(
             _scores(items, form, dimension, name, resamples)
             for form in forms
@@ -63,10 +66,23 @@ def summarise(
         differences=tuple(_differences(items, forms, judges, calibration, resamples)) if judges else (),
         overall=_overall(items, resamples) if judges else None,
         flaws=tuple(flaw_rate(items, name) for name in contestants if flaws and judges),
-        pairs=pairwise_report(pairs, resamples=resamples),
+        pairs=_pairs(pairs, judges, calibration, resamples),
         calibration=calibration,
         shown=shown_interviews(items, {passage.id: passage for passage in passages}),
     )
+
+
+def _unread(items: Sequence[InterviewItem], judge: str) -> Rate | None:
+    given = [score.score is None for item in items for score in item.scores if score.judge == judge]
+    return wilson(sum(given), len(given)) if given else None
+
+
+def _pairs(
+    pairs: Sequence[PairVerdict], judges: Sequence[str], calibration: CalibrationReport | None, resamples: int
+) -> PairwiseReport | None:
+    """Comparisons have no human scores of their own: their judges are believed as far as in all dimensions together."""
+    found = pairwise_report(pairs, resamples=resamples)
+    return found and found.model_copy(update={"trust": trust_in(EVERY, judges, calibration)})
 
 
 def flaw_rate(items: Sequence[InterviewItem], contestant: Contestant) -> FlawRate:
