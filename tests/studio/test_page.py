@@ -54,11 +54,12 @@ def studio(tmp_path_factory):
 
     folder = make_stage(tmp_path_factory.mktemp("page") / "mira", notice="Mira belongs to nobody.")
     other = make_stage(tmp_path_factory.mktemp("page") / "untrained", trained=False, reported=False)
+    third = make_stage(tmp_path_factory.mktemp("page") / "bishop", name="Bishop", reported=False)
     listening = listen("127.0.0.1", 0)
     started, ended = threading.Event(), threading.Event()
 
     async def serve():
-        async with open_stage(folder, other, character=ScriptedModel(salty), base=answers("Plain")) as troupe:
+        async with open_stage(folder, other, third, character=ScriptedModel(salty), base=answers("Plain")) as troupe:
             app = make_app(troupe, rules_for("127.0.0.1", ""))
             server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=1))
             task = asyncio.create_task(server.serve([listening]))
@@ -125,8 +126,12 @@ def button(page, name):
     return page.get_by_role("button", name=name).filter(visible=True).first
 
 
+def choice(page, title):
+    return page.locator("fieldset").filter(has_text=title)
+
+
 def say(page, text):
-    page.get_by_label("What you say").fill(text)
+    page.get_by_label("What you say", exact=True).fill(text)
     button(page, "Send").click()
 
 
@@ -174,6 +179,35 @@ def test_hostile_text_is_text(page):
     say(page, f"hostile {HOSTILE}")
     see(last_answer(page), "${alert(1)} {{ 7 * 7 }}")
     assert page.locator("#conversation img[src*=example]").count() == 0
+
+
+def test_several_meet_in_a_scene_and_know_what_they_perceived(page, studio):
+    tab(page, "Group")
+    see(page.get_by_role("note", name="Notice of the scene"), "Mira and Bishop are AI characters")
+    words, lines = page.get_by_label("What you say in the scene"), page.locator("#group-said .line")
+    words.fill(f"Bishop, Mira: {HOSTILE}")
+    words.press("Enter")
+    lines.nth(2).wait_for()
+    assert [line.locator("b").inner_text() for line in lines.all()] == ["Guest", "Bishop", "Mira"]
+    assert page.locator("#group-said img").count() == 0
+    choice(page, "Who hears you").get_by_label("Mira").check()
+    words.fill("The key is under the third rung.")
+    button(page, "Say it").click()
+    see(lines.nth(4), "heard by Guest only")
+    choice(page, "Who is in the room").get_by_label("Bishop").uncheck()
+    see(page.locator("#group-said"), "Bishop leaves.")
+    choice(page, "As it is known to").get_by_label("Bishop").check()
+    see(page.locator("#group-said"), "2 lines that Bishop did not perceive left out.")
+    assert lines.count() == 3
+    button(page, "Cast, scene").click()
+    button(page, "Begin this scene").click()
+    see(page.locator("#group-said"), "Nothing has been said")
+    button(page, "Scenes that were kept").click()
+    button(page, "Go on with it").click()
+    lines.nth(4).wait_for()
+    see(page.locator("#group-said"), "Bishop leaves.")
+    page.locator("body").press("g")
+    see(lines.nth(5), "Mira")
 
 
 def test_vote_blindly_and_see_who_was_who(page, studio):
@@ -254,7 +288,7 @@ def test_another_character_is_chosen_and_what_it_lacks_says_how_to_get_it(page):
 
 def test_a_phone_scrolls_in_one_direction_only(browser, studio):
     with opened(browser, studio, 390, 844) as page:
-        for name in ("Chat", "Compare", "Review", "Profile", "Training", "Report"):
+        for name in ("Chat", "Group", "Compare", "Review", "Profile", "Training", "Report"):
             if page.get_by_role("tab", name=name).is_visible():
                 tab(page, name)
             else:
@@ -270,7 +304,7 @@ def test_every_field_and_button_has_a_name(page):
     nameless = """() => [...document.querySelectorAll("input, textarea, select, button")].filter((each) =>
         each.offsetParent && each.type !== "hidden" && !(each.innerText || "").trim() && !each.ariaLabel &&
         !(each.labels || []).length && !each.title).map((each) => each.outerHTML.slice(0, 200))"""
-    for name in ("Chat", "Compare", "Review"):
+    for name in ("Chat", "Group", "Compare", "Review"):
         tab(page, name)
         assert page.evaluate(nameless) == []
 

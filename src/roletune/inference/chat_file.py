@@ -1,4 +1,8 @@
-"""Where a chat is kept: one script file a conversation, written anew after every answer, no other file overwritten."""
+"""Where a chat is kept: one script file a conversation, written anew after every answer, no other file overwritten.
+
+Of a scene with several a record lies beside its script: a script does not say who perceived what happened, and whoever
+goes on with the scene must not learn it by that.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,8 @@ from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
 
-from roletune.engine.store import write_text
+from roletune.engine.store import write_json, write_text
+from roletune.inference.gathering import Gathering
 from roletune.inference.transcript import Talk, file_name, render_conversation
 
 
@@ -26,8 +31,11 @@ class ChatFile:
         before = self.path
         path = self._choose(conversation, name)
         write_text(path, render_conversation(conversation))
+        if isinstance(conversation, Gathering) and len(conversation.members) > 1:
+            write_json(path.with_suffix(".json"), conversation.record)
         if before and path != before and not self._named:
-            before.unlink(missing_ok=True)  # nobody chose that name: the file has only moved
+            for moved in (before, before.with_suffix(".json")):  # nobody chose that name: the file has only moved
+                moved.unlink(missing_ok=True)
         self.path = path
         self._named = self._named or bool(name)
         return path

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from roletune.errors import ProjectError
 from roletune.inference.conversation import Conversation, printable, turns_of
-from roletune.records import Profile, Scene, Turn
+from roletune.records import GroupScene, Profile, Scene, Turn
 from roletune.rendering.persona import Persona
 
 NARRATION = ""  # the speaker of what happens
@@ -49,6 +49,28 @@ class Gathering:
     def of(cls, conversation: Conversation) -> Gathering:
         """A conversation between two."""
         return cls(conversation.scene, conversation.partner, (conversation.persona,), conversation.turns)
+
+    @classmethod
+    def from_record(cls, record: GroupScene, personas: Iterable[Persona]) -> Gathering:
+        """A scene that was kept, with those of `personas` who are in it. Raises ProjectError if one is missing."""
+        known = {persona.profile.name: persona for persona in personas}
+        if missing := [name for name in record.characters if name not in known]:
+            raise ProjectError(f"{' and '.join(missing)} is in this scene, and is not here. Open it with all of them.")
+        members = tuple(known[name] for name in record.characters)
+        away = frozenset(record.away)
+        return cls(record.scene, record.person, members, record.turns, away, record.narrator)
+
+    @property
+    def record(self) -> GroupScene:
+        """All of it that is to be kept."""
+        return GroupScene(
+            scene=self.scene,
+            person=self.person,
+            characters=self.names,
+            away=tuple(name for name in self.names if name in self.away),
+            narrator=self.narrator,
+            turns=self.turns,
+        )
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -69,6 +69,11 @@ class LocalServer:
         """Where it answers, while it runs; requests need the key, so use `chat_model`."""
         return f"{self._address}/v1"
 
+    @property
+    def runs(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
     async def start(self, progress: Progress | None = None) -> None:
         """Load the weights and answer. ModelError, ResourceError or MissingExtraError if that can't be."""
         self._check()

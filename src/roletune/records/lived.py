@@ -74,6 +74,18 @@ class Dialogue(Record):
     provenance: Provenance
 
 
+class GroupScene(Record):
+    """A scene with several characters as it stands, with who perceived what: what a chat with them goes on from."""
+
+    schema_version: Literal[1] = 1
+    scene: Scene
+    person: str = Field(description="whom the characters talk with")
+    characters: tuple[str, ...]
+    away: tuple[str, ...] = ()
+    narrator: str = Field(default="", description="what whoever tells what happens is called; empty: nobody does")
+    turns: tuple[Turn, ...] = ()
+
+
 class Rejection(Record):
     """A record or reply that was not kept, whole, with the stage and the reason."""
 

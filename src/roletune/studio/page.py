@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
 import gradio as gr
 
-from roletune.studio.tabs import chat, compare, profile, report, review, training
+from roletune.studio.tabs import chat, compare, group, profile, report, review, training
 from roletune.studio.tabs.filling import Fill
 from roletune.studio.troupe import Troupe
 from roletune.studio.views import render
 
 TABS: dict[str, Callable[[Troupe, gr.Dropdown], Fill]] = {
     "Chat": chat.layout,
+    "Group": group.layout,
     "Compare": compare.layout,
     "Review": review.layout,
     "Profile": profile.layout,
@@ -28,7 +28,7 @@ def make_page(troupe: Troupe) -> gr.Blocks:
     with gr.Blocks(analytics_enabled=False, title="roletune studio") as page:
         gr.HTML("<h1>roletune studio</h1>", padding=False)
         who = gr.Dropdown(
-            choices=_choices(troupe),
+            choices=troupe.titles,
             value=first,
             label="Character",
             visible=len(troupe.players) > 1,
@@ -41,7 +41,8 @@ def make_page(troupe: Troupe) -> gr.Blocks:
                 with gr.Tab(title, id=title.lower()):
                     fills.append(layout(troupe, who))
         for fill in fills:
-            gr.on([page.load, who.change], fill.make, [who], list(fill.outputs), show_progress="hidden")
+            when = [page.load, *([who.change] if fill.again else [])]
+            gr.on(when, fill.make, [who], list(fill.outputs), show_progress="hidden")
     return page
 
 
@@ -57,10 +58,3 @@ def theme() -> gr.themes.Base:
         button_primary_background_fill_dark="*primary_700",
         button_primary_text_color="white",
     )
-
-
-def _choices(troupe: Troupe) -> list[tuple[str, str]]:
-    """What each is called, and its name here; two of one name are told apart by their folders."""
-    titles = Counter(player.project.character.name for player in troupe.players.values())
-    called = {name: player.project.character.name for name, player in troupe.players.items()}
-    return [(f"{title} ({name})" if titles[title] > 1 else title, name) for name, title in called.items()]

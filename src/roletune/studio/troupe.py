@@ -1,13 +1,15 @@
 """The characters of one studio, by the names they are served under.
 
-Guarantees: every workbench lives in the event loop that opened it; a character that comes on stage takes the models of
-those who are not in the middle of a reply out of memory, so that at most one base stays in it when nobody speaks.
+Guarantees: every workbench lives in the event loop that opened it; a character that comes on stage, or several on one
+server, takes the models of those who are not in the middle of a reply out of memory, so that at most one base stays in
+it when nobody speaks.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -20,6 +22,7 @@ from roletune.models.trained import trained_weights
 from roletune.project import Project
 from roletune.verbs.load import ai_notice, read_backstage, read_persona
 from roletune.verbs.notices import notices
+from roletune.verbs.talk import Stages, shared_stages
 from roletune.workbench import Workbench, open_workbench
 
 
@@ -55,12 +58,48 @@ class Player:
         return Actor(self.bench.on_stage, self.project.character.chat, back, strength=strength)
 
 
+class Company:
+    """Several characters on one server, which starts when they are first asked, and how many replies are written."""
+
+    def __init__(self, players: Sequence[Player]) -> None:
+        self.players = tuple(players)
+        self.replying = 0
+        self._stages: Stages | None = None
+        self._opened = AsyncExitStack()
+
+    async def open(self) -> Stages:
+        """Their models; a server that has died is started again."""
+        bench = self.players[0].bench
+        if "character" in bench.models:  # somebody stands in for all of them
+            return Stages(
+                {one.project.character.name: one.bench.on_stage for one in self.players}, bench.stage_models()[0]
+            )
+        if self._stages is None or not self._stages.runs():
+            await self.close()
+            projects = [player.project for player in self.players]
+            self._stages = await self._opened.enter_async_context(shared_stages(projects, bench.progress))
+        return self._stages
+
+    async def close(self) -> None:
+        """End their server, if it runs."""
+        self._stages = None
+        await self._opened.aclose()
+
+
 class Troupe:
     """Open it with `open_troupe`."""
 
     def __init__(self, players: Mapping[str, Player]) -> None:
         self.players = dict(players)
+        self._companies: dict[tuple[str, ...], Company] = {}
         self._door = asyncio.Lock()
+
+    @property
+    def titles(self) -> list[tuple[str, str]]:
+        """What each is called, and its name here; two of one name are told apart by their folders."""
+        called = {name: player.project.character.name for name, player in self.players.items()}
+        many = Counter(called.values())
+        return [(f"{title} ({name})" if many[title] > 1 else title, name) for name, title in called.items()]
 
     def player(self, name: str) -> Player:
         """A character by its name. Raises ProjectError for one that is not here."""
@@ -71,19 +110,48 @@ class Troupe:
     @asynccontextmanager
     async def on_stage(self, name: str) -> AsyncIterator[Workbench]:
         """The workbench of a character that is about to speak. Raises ProjectError if it was not trained yet."""
-        player = self.player(name)
-        if not player.trained:
-            character = player.project.character.name
-            raise ProjectError(f"{character} was not trained yet. Run: roletune run {player.project.folder}")
+        player = self._trained(name)
         async with self._door:
             player.replying += 1
-            for other in self.players.values():
-                if not other.replying:
-                    await other.bench.local.close()
+            await self._make_room()
         try:
             yield player.bench
         finally:
             player.replying -= 1
+
+    @asynccontextmanager
+    async def together(self, names: Sequence[str]) -> AsyncIterator[Stages]:
+        """Several that are about to speak, on one server. Raises ProjectError if one of them was not trained yet."""
+        players = [self._trained(name) for name in names]
+        company = self._companies.setdefault(tuple(names), Company(players))
+        company.replying += 1
+        try:
+            async with self._door:
+                await self._make_room()
+                stages = await company.open()
+            yield stages
+        finally:
+            company.replying -= 1
+
+    async def close(self) -> None:
+        """End the servers of those who played together; the others' end with their workbenches."""
+        for company in self._companies.values():
+            await company.close()
+
+    def _trained(self, name: str) -> Player:
+        player = self.player(name)
+        if not player.trained:
+            character = player.project.character.name
+            raise ProjectError(f"{character} was not trained yet. Run: roletune run {player.project.folder}")
+        return player
+
+    async def _make_room(self) -> None:
+        for company in self._companies.values():
+            if not company.replying:
+                await company.close()
+        for player in self.players.values():
+            if not player.replying:
+                await player.bench.local.close()
 
 
 @asynccontextmanager
@@ -96,4 +164,6 @@ async def open_troupe(
             name: await opened.enter_async_context(open_workbench(project, progress, dict(models or {})))
             for name, project in projects.items()
         }
-        yield Troupe({name: Player(bench) for name, bench in benches.items()})
+        troupe = Troupe({name: Player(bench) for name, bench in benches.items()})
+        opened.push_async_callback(troupe.close)
+        yield troupe

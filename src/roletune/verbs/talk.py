@@ -6,9 +6,11 @@ of them; its prompt cache is read ahead while the person types.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from roletune.engine.progress import Progress
 from roletune.errors import ProjectError
@@ -26,6 +28,14 @@ from roletune.verbs.serve import LocalEngine, local_server
 from roletune.workbench import Workbench, open_workbench
 
 OnStage = Callable[[float], ChatModel]
+
+
+class Stages(NamedTuple):
+    """Each character's model at a strength, by name, and the base model alone; `runs` tells whether they answer."""
+
+    of: Mapping[str, OnStage]
+    base: ChatModel
+    runs: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True)
@@ -58,15 +68,17 @@ async def open_cast(
     personas = [read_persona(project) for project in projects]
     gathering = Gathering.of(begun or first.begin(personas[0]))
     gathering = replace(gathering, members=tuple(personas), narrator=NARRATOR if group.narrator else "")
-    async with open_workbench(projects[0], progress) as bench, _stages(projects, bench, progress) as (stages, base):
+    async with open_workbench(projects[0], progress) as bench, _stages(projects, bench, progress) as stages:
         writer = bench.bound("writer") if projects[0].character.models.writer else None
         actors = {}
-        for project, on_stage in zip(projects, stages, strict=True):
+        for project in projects:
             back = replace(read_backstage(project), writer=writer, can_warm=len(projects) == 1)
-            actors[project.character.name] = Actor(on_stage, project.character.chat, back, strength=strength)
+            actors[project.character.name] = Actor(
+                stages.of[project.character.name], project.character.chat, back, strength=strength
+            )
         told = dict.fromkeys(" ".join(notices(project)[:1]) for project in projects)
         # Without a writer the base model alone directs: it is in memory already.
-        director = make_director(projects[0], group, writer or base)
+        director = make_director(projects[0], group, writer or stages.base)
         yield Cast(gathering, actors, "\n".join(notice for notice in told if notice), director)
 
 
@@ -81,17 +93,24 @@ def make_director(project: Project, group: GroupSettings, model: ChatModel) -> D
 
 
 @asynccontextmanager
-async def _stages(
-    projects: Sequence[Project], bench: Workbench, progress: Progress
-) -> AsyncIterator[tuple[list[OnStage], ChatModel]]:
-    """For each character, its model at a strength; and the base model alone."""
+async def _stages(projects: Sequence[Project], bench: Workbench, progress: Progress) -> AsyncIterator[Stages]:
     if len(projects) == 1:
-        yield [bench.on_stage], bench.on_stage(0.0)
+        yield Stages({projects[0].character.name: bench.on_stage}, bench.on_stage(0.0))
         return
-    names = [project.character.name for project in projects]
-    if len(set(names)) < len(names):
-        raise ProjectError(f"Two characters are called {names[0]}: everybody in a scene needs a name of its own.")
-    named = dict(zip(names, projects, strict=True))
+    async with shared_stages(projects, progress) as stages:
+        yield stages
+
+
+@asynccontextmanager
+async def shared_stages(projects: Sequence[Project], progress: Progress) -> AsyncIterator[Stages]:
+    """Several characters on one server: their base once, an adapter each. It ends with the block.
+
+    Raises ProjectError if two bear one name, and ModelError where they have not the same base model.
+    """
+    named = {project.character.name: project for project in projects}
+    if len(named) < len(projects):
+        twice = next(name for name, count in Counter(one.character.name for one in projects).items() if count > 1)
+        raise ProjectError(f"Two characters are called {twice}: everybody in a scene needs a name of its own.")
     log = projects[0].build / "logs" / "server.log"
     # A slot for each: what one was told stays read while another speaks.
     async with local_server(named, LocalEngine(slots=len(projects), log=log), progress) as server:
@@ -99,4 +118,5 @@ async def _stages(
         def stage(name: str) -> OnStage:
             return lambda strength: server.chat_model(f"{name} {strength}", {name: strength}, name)
 
-        yield [stage(name) for name in names], server.chat_model("base", {}, bench.base.label)
+        base = server.chat_model("base", {}, server.label)
+        yield Stages({name: stage(name) for name in named}, base, lambda: server.runs)

@@ -38,11 +38,11 @@ class ChatTab:
         )
         with gr.Row(elem_classes="swipe"):
             self.back = gr.Button("‹ Earlier", size="sm", min_width=90, elem_id="swipe-back")
-            self.place = gr.HTML("", elem_id="swipe-place", padding=False, min_height=0)
+            self.place = gr.HTML("", elem_classes="swipe-place", padding=False, min_height=0)
             self.next = gr.Button("Another answer ›", size="sm", min_width=110, elem_id="swipe-next")
-        with gr.Row():
+        with gr.Row(elem_classes="level"):
             self.words = gr.Textbox(
-                label="What you say", lines=1, max_lines=8, scale=5, min_width=180, autofocus=True, max_length=20_000
+                label="What you say", lines=1, max_lines=8, scale=5, min_width=260, autofocus=True, max_length=20_000
             )
             self.send = gr.Button("Send", variant="primary", scale=1, min_width=80)
             self.stop = gr.Button("Stop", scale=1, min_width=80)

@@ -13,10 +13,11 @@ from roletune.errors import RoletuneError
 
 
 class Fill(NamedTuple):
-    """`make` gives the values of `outputs` for a character by its name."""
+    """`make` gives the values of `outputs` for a character by its name, when it is chosen; else at the beginning."""
 
     make: Callable[[str], Any]
     outputs: Sequence[Any]
+    again: bool = True  # whether for another character, too
 
 
 @contextmanager
