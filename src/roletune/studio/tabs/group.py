@@ -233,7 +233,7 @@ class GroupTab:
         return render("group.html.jinja", turns=turns, names=list(scene.names), heard_by=heard_by, waiting=waiting)
 
     def _top(self, group: Group) -> str:
-        told = dict.fromkeys(line for name in group.cast for line in self.troupe.player(name).told[1:])
+        told = dict.fromkeys(line for name in group.cast for line in self.troupe.player(name).told[1:2])
         scene = group.gathering
         return render(
             "cast.html.jinja", told=told, names=scene.names, scene=scene.scene, person=scene.person, away=scene.away
