@@ -25,7 +25,8 @@ def measure(micro_tokens: int, steps: int) -> dict[str, float]:
     from roletune.models.dequantise import trainable_folder
     from roletune.models.device import pick_device
     from roletune.models.weights import resolve
-    from roletune.training.plan import Place, plan_memory
+    from roletune.training.parts import Place
+    from roletune.training.plan import plan_memory
     from roletune.training.recipe import load_recipe
     from roletune.training.sft import train
 

@@ -116,7 +116,7 @@ def between(looked: dict[str, Any], achieved: float, flops: float) -> str:
 def work_of_a_token(share: float) -> float:
     """FLOP of products that a token takes if this share of the tokens is learnt (attention not counted)."""
     from roletune.models.architecture import well_known
-    from roletune.training.plan import adapter_weights
+    from roletune.training.parts import adapter_weights
     from roletune.training.recipe import load_recipe
 
     base = well_known("SmolLM2-135M-Instruct")

@@ -21,6 +21,18 @@ def test_the_plan_of_a_model_that_is_not_on_this_machine_is_made_without_it(tmp_
     assert not (folder / "build").exists()
 
 
+def test_a_plan_for_several_processes_on_gpus_that_are_not_here(tmp_path, capsys):
+    folder = make_character(tmp_path / "mira")
+    asked = ("train", folder, "--plan", "--recipe", "large", "--gpu")
+    eighth = json.loads(roletune(capsys, *asked, "a100", "--processes", "8", "--json").out)
+    assert (eighth["base"], eighth["processes"]) == ("meta-llama/Meta-Llama-3-70B-Instruct", 8)
+    assert (eighth["device"], eighth["dtype"], eighth["verdict"]) == ("cuda", "bfloat16", "fits")
+    assert json.loads(roletune(capsys, *asked, "80", "--json").out)["verdict"] == "does not fit"
+    assert "reads the base into its machine's memory" in roletune(capsys, *asked, "80", "--processes", "8").out
+    assert "rtx4090" in roletune(capsys, *asked, "abacus").err
+    assert "go with --plan" in roletune(capsys, "train", folder, "--gpu", "t4").err
+
+
 def test_the_plan_is_a_table_with_the_arithmetic(tmp_path, capsys):
     folder = make_character(tmp_path / "mira", train={"recipe": "jarvis"})
     end = roletune(capsys, "train", folder, "--plan")

@@ -4,14 +4,8 @@ import pytest
 
 from roletune.errors import ResourceError
 from roletune.models.architecture import well_known
-from roletune.training.plan import (
-    Place,
-    adapter_weights,
-    check_memory,
-    cures,
-    largest_that_fits,
-    plan_memory,
-)
+from roletune.training.parts import Place, adapter_weights
+from roletune.training.plan import check_memory, cures, largest_that_fits, plan_memory
 from roletune.training.recipe import load_recipe
 
 SMALL = well_known("SmolLM2-135M-Instruct")
@@ -103,3 +97,11 @@ def test_a_base_that_is_divided_takes_its_share_and_two_layers():
     alone, eighth = (plan_memory(large, recipe, Place("cuda", "bfloat16", 80e9, n)) for n in (1, 8))
     expected = part(alone, "frozen weights") * (1 / 8 + 2 / large.layers)
     assert part(eighth, "frozen weights") == pytest.approx(expected)
+
+
+def test_processes_are_offered_what_they_can_do_together():
+    large, eight = well_known("Llama-2-70b-chat-hf"), Place("cuda", "bfloat16", 40e9, 8)
+    whole = plan_memory(large, load_recipe("large", {"sharding": "none"}), eight)
+    fits = {cure.change: cure.fits for cure in cures(whole)}
+    assert fits["sharding: fsdp"]
+    assert not fits["quantisation: nf4, double_quantisation: true, sharding: none"]

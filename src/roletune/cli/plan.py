@@ -4,29 +4,50 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from roletune.character_file import TrainSettings
 from roletune.cli.session import print_json
 from roletune.models.architecture import Architecture, from_folder, from_gguf, well_known
+from roletune.models.device import Device
+from roletune.models.gpus import GPUS, gpu_named
 from roletune.models.weights import resolve
 from roletune.project import Project
 from roletune.training.plan import GB, MemoryPlan, cures
+from roletune.training.ranks import Ranks
+from roletune.training.recipe import check_sharding
+
+Plan = Annotated[bool, typer.Option("--plan", help="Print how much memory it takes, and make nothing.")]
+Processes = Annotated[
+    int | None, typer.Option("--processes", min=1, help="With --plan: one of so many; default: those of the launch.")
+]
+Gpu = Annotated[
+    str | None, typer.Option("--gpu", help=f"With --plan: for another GPU, by its GB or as {', '.join(GPUS)}.")
+]
 
 
-def show_plan(folder: Path, *, as_json: bool) -> None:
+def show_plan(folder: Path, *, recipe: str | None, processes: int | None, gpu: str | None, as_json: bool) -> None:
     """Print the memory plan of a character's training; nothing is made, and no weight is read."""
-    from roletune.models.device import free_memory, pick_device
     from roletune.training.forecast import forecast
 
+    launch = Ranks.of_launch()
+    if not launch.first:
+        return
     project = Project.open(folder, complete=False)
-    device, recipe = pick_device(), project.recipe
-    if recipe.dtype != "auto":
-        device = dataclasses.replace(device, dtype=recipe.dtype)
-    expected = forecast(_architecture(project.base), recipe, device, free_memory(device))
+    if recipe:
+        character = project.character.model_copy(update={"train": TrainSettings(recipe=recipe)})
+        project = dataclasses.replace(project, character=character)
+    device, free = gpu_named(gpu) if gpu else _here(processes or launch.here)
+    if project.recipe.dtype != "auto":
+        device = dataclasses.replace(device, dtype=project.recipe.dtype)
+    together = processes or launch.size
+    check_sharding(project.recipe, together)
+    expected = forecast(_architecture(project.base), project.recipe, device, free, together)
     if as_json:
         print_json({**_told(expected.plan), "tokens_per_second": expected.tokens_per_second})
         return
@@ -38,6 +59,13 @@ def show_plan(folder: Path, *, as_json: bool) -> None:
         console.print(f"  {cure.change}: {cure.needed / GB:.1f} GB{fits}", markup=False)
     if expected.tokens_per_second:
         console.print(f"Expected speed: about {expected.tokens_per_second:,.0f} tokens/s (an estimate)", markup=False)
+
+
+def _here(sharing: int) -> tuple[Device, float | None]:
+    from roletune.models.device import free_memory, pick_device
+
+    device = pick_device()
+    return device, free_memory(device, sharing)
 
 
 def _architecture(base: str) -> Architecture:
@@ -58,6 +86,7 @@ def _told(plan: MemoryPlan) -> dict[str, Any]:
         "recipe": plan.recipe.name,
         "device": plan.place.device,
         "dtype": plan.place.dtype,
+        "processes": plan.place.processes,
         "free_bytes": plan.place.free,
         "needed_bytes": plan.needed,
         "peak_bytes": plan.peak,
@@ -68,7 +97,8 @@ def _told(plan: MemoryPlan) -> dict[str, Any]:
 
 
 def _table(plan: MemoryPlan) -> Table:
-    table = Table("what", "GB", "how", title=Text(f"{plan.base.name}, recipe {plan.recipe.name}"))
+    one = f", one of {plan.place.processes} processes" if plan.place.processes > 1 else ""
+    table = Table("what", "GB", "how", title=Text(f"{plan.base.name}, recipe {plan.recipe.name}{one}"))
     for part in plan.parts:
         when = " (while loading only)" if part.phase == "loading" else ""
         table.add_row(part.name, f"{part.bytes / GB:.2f}", Text(part.how + when))
@@ -77,6 +107,12 @@ def _table(plan: MemoryPlan) -> Table:
 
 
 def _summary(plan: MemoryPlan) -> str:
+    read = ""
+    if plan.place.processes > 1 and plan.place.device == "cuda":
+        each, every = (plan.base.weights * 2 * count / GB for count in (1, plan.place.processes))
+        read = f"While it is loaded, each process reads the base into its machine's memory, {each:.0f} GB: {every:.0f} "
+        read += "GB for all.\n"
     if plan.place.free is None:
-        return "How much memory is free here can't be told. What lowers the need:"
-    return f"{plan.place.free / GB:.1f} GB are free: {plan.verdict}. What lowers the need:"
+        return f"{read}How much memory is free here can't be told. What lowers the need:"
+    whose = " for each of them" if plan.place.processes > 1 else ""
+    return f"{read}{plan.place.free / GB:.1f} GB are free{whose}: {plan.verdict}. What lowers the need:"

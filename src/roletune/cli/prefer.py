@@ -58,7 +58,7 @@ def _told(report: PreferenceReport, folder: Path) -> list[str]:
             f"{_share(report.figures.preferred_before)}; its own log-likelihood a token changed by {gain.value:+.3f} "
             f"[{gain.low:+.3f}, {gain.high:+.3f}]",
         ]
-    return [*lines, f"Measure it: roletune run {folder}. Go back: roletune use {report.starts_from} {folder}"]
+    return [*lines, f"Measure it: roletune run {folder}", f"Go back: roletune use {report.starts_from} {folder}"]
 
 
 def _thumbs(report: PreferenceReport) -> str:

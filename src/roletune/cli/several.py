@@ -24,27 +24,27 @@ Together = Annotated[
 ]
 Mixed = Annotated[bool, typer.Option("--mixed", help="Several characters: one adapter for all, told by the prompt.")]
 Into = Annotated[Path | None, typer.Option("--into", help="Folder of the mixed adapter.")]
-RecipeOfAll = Annotated[
-    str | None, typer.Option("--recipe", help="Of the mixed adapter; default: that of the first character.")
+AnotherRecipe = Annotated[
+    str | None, typer.Option("--recipe", help="Of the mixed adapter (default: the first character's), or of the plan.")
 ]
 
 
 def check_several(
-    folders: Sequence[Path], *, together: bool, mixed: bool, into: Path | None, recipe: str | None, alone: bool
+    folders: Sequence[Path], *, together: bool, mixed: bool, into: Path | None, recipe: str | None, plan: bool
 ) -> None:
-    """Raise BadParameter for options that don't go together. `alone`: an option for one character is among them."""
+    """Raise BadParameter for options that don't go together."""
     if together and mixed:
         raise typer.BadParameter("choose one: an adapter each (--together), or one for all (--mixed)")
     if len(folders) > 1 and not (together or mixed):
         raise typer.BadParameter("several characters need --together (an adapter each) or --mixed (one for all)")
     if len(folders) < 2 and (together or mixed):
         raise typer.BadParameter("--together and --mixed are for several characters; name their folders")
-    if alone and len(folders) > 1:
+    if plan and len(folders) > 1:
         raise typer.BadParameter("--plan is for one character")
     if mixed and into is None:
         raise typer.BadParameter("--mixed needs a folder for the adapter: --into FOLDER")
-    if not mixed and (into or recipe):
-        raise typer.BadParameter("--into and --recipe go with --mixed")
+    if not mixed and (into or (recipe and not plan)):
+        raise typer.BadParameter("--into goes with --mixed, --recipe with --mixed or --plan")
 
 
 def train_together(folders: Sequence[Path], *, as_json: bool, again: bool) -> None:

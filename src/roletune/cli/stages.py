@@ -11,13 +11,13 @@ from typing import Annotated
 import typer
 
 from roletune.cli.cost import print_estimate
-from roletune.cli.plan import show_plan
+from roletune.cli.plan import Gpu, Plan, Processes, show_plan
 from roletune.cli.session import AsJson, Character, print_json, run_session
 from roletune.cli.several import (
+    AnotherRecipe,
     Characters,
     Into,
     Mixed,
-    RecipeOfAll,
     Together,
     check_several,
     train_mixed,
@@ -40,6 +40,7 @@ FORGOTTEN = "To measure what it forgot of general knowledge"
 WRITING = ("scenes", "experiences", "protective", *METHODS)  # what asks the writer
 EPILOGS = {
     "train": "roletune train examples/jarvis\n\nroletune train examples/jarvis --plan\n\n"
+    "roletune train examples/jarvis --plan --recipe jarvis --gpu t4\n\n"
     "roletune train examples/jarvis examples/hamlet --together\n\n"
     "roletune train examples/jarvis examples/hamlet --mixed --into both --recipe rocit"
 }
@@ -122,19 +123,23 @@ def _command(name: str) -> Callable[..., None]:
 
 def train(
     characters: Characters = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Print how much memory it takes, and make nothing.")] = False,
+    plan: Plan = False,
+    processes: Processes = None,
+    gpu: Gpu = None,
     again: Annotated[bool, typer.Option("--again", help="Train again, also what is finished.")] = False,
     together: Together = False,
     mixed: Mixed = False,
     into: Into = None,
-    recipe: RecipeOfAll = None,
+    recipe: AnotherRecipe = None,
     as_json: AsJson = False,
 ) -> None:
     """One character, or several in one run."""
     folders = characters or [Path()]
-    check_several(folders, together=together, mixed=mixed, into=into, recipe=recipe, alone=plan)
+    check_several(folders, together=together, mixed=mixed, into=into, recipe=recipe, plan=plan)
+    if (processes or gpu) and not plan:
+        raise typer.BadParameter("--processes and --gpu go with --plan; docs/train.md says how several processes train")
     if plan:
-        show_plan(folders[0], as_json=as_json)
+        show_plan(folders[0], recipe=recipe, processes=processes, gpu=gpu, as_json=as_json)
     elif mixed and into:
         train_mixed(folders, into, recipe, as_json=as_json)
     elif together:

@@ -64,8 +64,11 @@ def pick_device(wanted: str = "auto") -> Device:
     return _cpu(threads)
 
 
-def free_memory(device: Device) -> float | None:
-    """Bytes that a process may take there: what is free, and what this one has already; None if it can't be told."""
+def free_memory(device: Device, sharing: int = 1) -> float | None:
+    """Bytes that a process may take there: what is free, and what this one has already; None if it can't be told.
+
+    On the CPU as many processes as are `sharing` the machine's memory divide what is free; each has a GPU to itself.
+    """
     import torch
 
     if device.name == "cuda":
@@ -77,7 +80,7 @@ def free_memory(device: Device) -> float | None:
         group = Path("/sys/fs/cgroup")
         limit, used = (int((group / name).read_text(encoding="ascii")) for name in ("memory.max", "memory.current"))
         free = min(free, limit - used)
-    return float(free + psutil.Process().memory_info().rss)
+    return float(free / sharing + psutil.Process().memory_info().rss)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from roletune.models.architecture import WELL_KNOWN, Architecture, well_known
 from roletune.models.device import Device
-from roletune.training.plan import MemoryPlan, Place, adapter_weights, plan_memory
+from roletune.training.parts import Place, adapter_weights
+from roletune.training.plan import MemoryPlan, plan_memory
 from roletune.training.recipe import Recipe, load_recipe
 
 MEASURED_ON = "SmolLM2-135M-Instruct"
@@ -45,9 +46,9 @@ def work_of_a_token(base: Architecture, recipe: Recipe) -> float:
     return passes * base.linear_weights + 6 * adapter_weights(base, recipe) + 4 * head
 
 
-def forecast(base: Architecture, recipe: Recipe, device: Device, free: float | None) -> Forecast:
-    """Memory and time of this base by this recipe here."""
-    plan = plan_memory(base, recipe, Place(device.name, device.dtype, free))
+def forecast(base: Architecture, recipe: Recipe, device: Device, free: float | None, processes: int = 1) -> Forecast:
+    """Memory of one of `processes` that train this base by this recipe here, with `free` bytes, and their time."""
+    plan = plan_memory(base, recipe, Place(device.name, device.dtype, free, processes))
     if device.name != "cpu":
         return Forecast(plan, None, None)
     known = well_known(MEASURED_ON)

@@ -175,7 +175,8 @@ def write_adapter(peft: Any, folder: Path, base_label: str, name: str = lora.ADA
     folder.mkdir(parents=True, exist_ok=True)
     config = peft.peft_config[name].to_dict()
     config.update(base_model_name_or_path=base_label, inference_mode=True)
-    state = get_peft_model_state_dict(peft, adapter_name=name)
+    # No embedding is changed: PEFT would ask the hub for the base's configuration to find that out.
+    state = get_peft_model_state_dict(peft, adapter_name=name, save_embedding_layers=False)
     tensors = {name: value.contiguous() for name, value in state.items()}
     write_json(folder / "adapter_config.json", json.loads(json.dumps(config, default=_plain, sort_keys=True)))
     write_tensors(folder / "adapter_model.safetensors", tensors, {"format": "pt"})

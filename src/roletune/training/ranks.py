@@ -38,6 +38,16 @@ class Ranks:
             return cls()
         return cls(distributed.get_rank(), distributed.get_world_size())
 
+    @classmethod
+    def of_launch(cls) -> Ranks:
+        """Which process this is in the launch that started it, as its environment says; no group is needed."""
+        return cls(*(int(os.environ.get(name, default)) for name, default in (("RANK", "0"), ("WORLD_SIZE", "1"))))
+
+    @property
+    def here(self) -> int:
+        """How many of them are on this machine."""
+        return int(os.environ.get("LOCAL_WORLD_SIZE", self.size)) if self.size > 1 else 1
+
     @property
     def first(self) -> bool:
         """Whether this is the process that reports and writes."""
@@ -77,16 +87,16 @@ def launched() -> Iterator[bool]:
 
     The others have then trained along whatever the first one trained, and have nothing left to do.
     """
-    size, rank = (int(os.environ.get(name, default)) for name, default in (("WORLD_SIZE", "1"), ("RANK", "0")))
-    if size == 1:
+    ranks = Ranks.of_launch()
+    if ranks.size == 1:
         yield True
         return
     _join()
-    if rank == 0:
+    if ranks.first:
         yield True
-        Ranks(rank, size).from_first(None)  # nothing more comes; not sent after an error, which ends the launch
+        ranks.from_first(None)  # nothing more comes; not sent after an error, which ends the launch
     else:
-        _follow(Ranks(rank, size))
+        _follow(ranks)
         yield False
     _leave()
 

@@ -132,10 +132,12 @@ def _presets() -> Any:
     return resources.files("roletune") / "recipes"
 
 
-def check_recipe(recipe: Recipe, processes: int = 1) -> None:
-    """Raise TrainingError for what can't be followed here: better refused than silently trained in another way.
+def check_sharding(recipe: Recipe, processes: int) -> None:
+    """Raise TrainingError where so many processes can't divide what they are asked to.
 
-    One process has nobody to divide weights with: `sharding` means nothing to it.
+    What is divided is frozen and of one dtype: `method: full` keeps all masters in one vector (`flat`), and what
+    bitsandbytes packs four bits into has no rows to be divided by. One process has nobody to divide weights with:
+    `sharding` means nothing to it.
     """
     if recipe.sharding != "none" and processes > 1 and (recipe.method == "full" or recipe.quantisation != "none"):
         kept = "method: full" if recipe.method == "full" else f"quantisation: {recipe.quantisation}"
@@ -144,6 +146,11 @@ def check_recipe(recipe: Recipe, processes: int = 1) -> None:
             "only frozen weights of 16 or 32 bits between processes. Set sharding: none (roletune train --plan says "
             "what fits), or train an adapter with quantisation: none."
         )
+
+
+def check_recipe(recipe: Recipe, processes: int = 1) -> None:
+    """Raise TrainingError for what can't be followed here: better refused than silently trained in another way."""
+    check_sharding(recipe, processes)
     asked = [
         name
         for name, wanted in (

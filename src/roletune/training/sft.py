@@ -33,7 +33,8 @@ from roletune.training.checkpoint import TrainingState
 from roletune.training.events import tensorboard
 from roletune.training.loop import Training
 from roletune.training.model import TrainableModel
-from roletune.training.plan import Place, check_memory, plan_memory
+from roletune.training.parts import Place
+from roletune.training.plan import check_memory, plan_memory
 from roletune.training.ranks import Ranks
 from roletune.training.recipe import Recipe, check_recipe
 from roletune.training.sequences import SequenceStatistics, TokenSequence, prepare
@@ -186,9 +187,8 @@ def _check_memory(folder: Path, label: str, recipe: Recipe, device: Device, prog
         base = from_folder(folder, label)
     except ModelError:
         return
-    warning = check_memory(
-        plan_memory(base, recipe, Place(device.name, device.dtype, free_memory(device), Ranks.current().size))
-    )
+    free = free_memory(device, Ranks.current().here)
+    warning = check_memory(plan_memory(base, recipe, Place(device.name, device.dtype, free, Ranks.current().size)))
     if warning:
         progress.say(warning)
 

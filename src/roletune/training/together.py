@@ -29,7 +29,8 @@ from roletune.training.batch import MicroBatch
 from roletune.training.loop import StepWork, Training
 from roletune.training.lora import Share
 from roletune.training.model import TrainableModel
-from roletune.training.plan import Place, check_memory, plan_memory
+from roletune.training.parts import Place
+from roletune.training.plan import check_memory, plan_memory
 from roletune.training.ranks import Ranks
 from roletune.training.recipe import Recipe, check_recipe
 from roletune.training.segments import Sections
