@@ -2,16 +2,18 @@
 
 import asyncio
 import json
+import shutil
 
 import pytest
 import yaml
 from tests.character import make_character, workbench
 from tests.cli.terminal import roletune
+from tests.evaluation import invented
 from tests.inference import tiny
 
 from roletune import pipeline
 from roletune.dataset.exchange import IGNORED, axolotl_rows, llamafactory_rows, needs_history_mask
-from roletune.engine.store import read_records
+from roletune.engine.store import read_records, write_json, write_text
 from roletune.records import Example, Message
 from roletune.training.exchange import axolotl_config, llamafactory_config, trl_config
 from roletune.training.recipe import Recipe, load_recipe
@@ -60,6 +62,20 @@ def test_merged_weights_answer_as_the_base_with_its_adapter(trained, tmp_path, c
         adapted = PeftModel.from_pretrained(plain, str((folder / "build" / "adapter").resolve()))(ids).logits
     assert torch.allclose(merged, adapted, atol=1e-4)
     assert not torch.allclose(merged, without, atol=1e-3)
+
+
+def test_a_report_goes_only_with_the_weights_that_it_measured(trained, tmp_path, capsys):
+    folder, _ = trained
+    made, run = folder / "build" / "report", (folder / "build" / "adapter").resolve().name
+    for name, goes in (("another run", False), (run, True)):
+        told = invented.report()
+        write_json(
+            made / "report.json", told.model_copy(update={"training": told.training.model_copy(update={"run": name})})
+        )
+        write_text(made / "report.md", "# A report\n")
+        end = roletune(capsys, "export", folder, "--to", tmp_path / "out")
+        assert ((tmp_path / "out" / "report.md").is_file(), "not measured" in end.out) == (goes, not goes)
+    shutil.rmtree(made)
 
 
 def test_a_base_without_a_gguf_file_and_a_hub_without_a_card_are_refused(trained, tmp_path, capsys):

@@ -20,6 +20,7 @@ from roletune.verbs.bundle import write_bundle
 from roletune.verbs.card import export_card
 from roletune.verbs.export import (
     MERGED,
+    REPORT,
     Trainer,
     copy_adapter,
     push,
@@ -134,6 +135,8 @@ def _how_to_use(bench: Workbench, folder: Path, told: dict[str, Any]) -> list[st
     """What was written, the licence, and the commands that take it."""
     hashes, record = told["sha256"], bench.adapter()
     lines = [f"Wrote {', '.join(hashes)} to {folder}"]
+    if REPORT not in hashes:
+        lines.append(f"This run was not measured yet, so no report goes with it: roletune run {bench.project.folder}")
     if told["licence"]:
         lines.append(f"Licence of the sources: {told['licence']} (see ATTRIBUTION.md)")
     if not told["commercial_use"]:

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from roletune.cli.session import AsJson, Character, print_json, run_session
 from roletune.project import Project
+from roletune.training.preference_data import PreferSettings
 from roletune.verbs.runs import Run, choose_run, chosen_run, differing, finished_runs, unfinished_runs, unpin
 from roletune.workbench import Workbench
 
@@ -59,10 +61,7 @@ def use(
             bench.progress.say(f"The settings decide which run is in use. Next: roletune run {character}")
             return {"chosen": None}
         chosen = choose_run(bench, run).adapter
-        bench.progress.say(
-            f"Run {chosen.run} is in use (validation loss {chosen.best_validation_loss:.3f}). "
-            f"Measure it: roletune run {character}"
-        )
+        bench.progress.say(f"Run {chosen.run} is in use ({chosen.loss}). Measure it: roletune run {character}")
         return {"chosen": chosen.run}
 
     told = run_session(character, work, as_json=as_json)
@@ -86,16 +85,31 @@ def _as_json(run: Run, names: list[str], chosen: str | None) -> dict[str, Any]:
 
 
 def _table(found: list[Run], names: list[str], chosen: str | None) -> Table:
-    table = Table("run", "in use", "finished", "validation loss", "best step", "tokens/s", *names)
+    table = Table(
+        "run", "in use", "finished", "loss", "best step", "tokens/s", *names, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    for column in table.columns:
+        column.overflow = "fold"
+    table.columns[0].no_wrap = table.columns[2].no_wrap = True  # what `use` is told, and the date
     for run in found:
         adapter = run.adapter
         table.add_row(
             Text(adapter.run),
             "chosen" if run.in_use and adapter.run == chosen else "yes" if run.in_use else "",
             f"{run.finished.astimezone():%Y-%m-%d %H:%M}",
-            f"{adapter.best_validation_loss:.4f}",
+            adapter.loss.replace(" loss", "").removeprefix("validation "),
             str(adapter.best_step),
             f"{adapter.tokens_per_second:.0f}",
-            *(Text(str(run.settings.get(name))) for name in names),
+            *(Text(_cell(name, run.settings.get(name))) for name in names),
         )
     return table
+
+
+def _cell(name: str, value: Any) -> str:
+    """A setting; of a preference training what it did, and what differs from the defaults."""
+    if name != "preference" or not value:
+        return "" if value is None else str(value)[:8] if name == "data" else str(value)
+    settings = dict(value)
+    told = f"{settings.pop('method')} from {settings.pop('starts_from')}"
+    usual = PreferSettings().model_dump(mode="json")
+    return ", ".join([told, *(f"{key} {each}" for key, each in settings.items() if each != usual.get(key))])

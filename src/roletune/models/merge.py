@@ -22,7 +22,9 @@ def merge_adapter(base: Path, adapter: Path, out: Path, label: str) -> Path:
     """
     try:
         import torch
-        from peft import PeftModel
+
+        with quiet():
+            from peft import PeftModel
     except ImportError as error:
         raise MissingExtraError("Merging an adapter", "train") from error
     kept = layout.check(base).get("dtype") or layout.check(base).get("torch_dtype") or "float32"

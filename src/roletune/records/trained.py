@@ -86,6 +86,12 @@ class Adapter(Record):
     device: str
     dtype: str
 
+    @property
+    def loss(self) -> str:
+        """The best loss in words; where nothing was held out, as in many preference trainings, that of training."""
+        validated = any(point.validation_loss is not None for point in self.curve)
+        return f"{'validation' if validated else 'training'} loss {self.best_validation_loss:.3f}"
+
 
 class PreferenceFigures(Record):
     """What preference training changed on pairs that it did not see; every difference is paired."""

@@ -36,6 +36,7 @@ from roletune.verbs.card import card_bytes, card_of
 from roletune.verbs.load import ai_notice, require_made
 from roletune.verbs.modelfile import modelfile
 from roletune.verbs.notices import notices
+from roletune.verbs.report import report_in_use
 from roletune.workbench import Workbench
 
 BUNDLE = "bundle.json"
@@ -81,7 +82,8 @@ def write_bundle(bench: Workbench, out: Path) -> Bundle:
         )
     made = dict(_made(bench))
     found = {member: bench.project.folder / each.place for member, each in LAYOUT.items() if each.place}
-    copied = {member: path for member, path in found.items() if path.is_file()}
+    measured = report_in_use(bench) is not None
+    copied = {member: path for member, path in found.items() if path.is_file() and (measured or not _is_report(member))}
     files = {
         member: BundledFile(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data)) for member, data in made.items()
     }
@@ -146,6 +148,10 @@ def _told(bench: Workbench, files: dict[str, BundledFile]) -> Bundle:
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         roletune=__version__,
     )
+
+
+def _is_report(member: str) -> bool:
+    return member.startswith("report/")
 
 
 def _name(bench: Workbench) -> str:

@@ -23,24 +23,23 @@ from roletune.models.dequantise import trainable_folder
 from roletune.models.hub import upload
 from roletune.models.merge import merge_adapter
 from roletune.models.trained import ADAPTER, ADAPTER_GGUF, copy_model, trained_weights, whole_model
-from roletune.records import Example, Report, Split
+from roletune.records import Example, Split
 from roletune.training.exchange import axolotl_config, differences, llamafactory_config, trl_config
 from roletune.verbs.dataset import open_renderer
 from roletune.verbs.modelfile import modelfile
-from roletune.verbs.report import card
+from roletune.verbs.report import card, report_in_use
 from roletune.workbench import Workbench
 
 Trainer = Literal["llamafactory", "axolotl", "trl"]
 
 FILES = (ADAPTER, "adapter_config.json", "adapter.json", "README.md", ADAPTER_GGUF)
-MERGED = "merged"
+MERGED, REPORT = "merged", "report.md"
 _SPLITS: tuple[Split, ...] = ("train", "validation")
 
 
 def copy_adapter(bench: Workbench, folder: Path) -> dict[str, str]:
     """The adapter in use into `folder`, with its card, the report and the attribution; hashes by name."""
-    build, adapter = bench.project.build, _adapter(bench)
-    copied = {}
+    adapter, copied = _adapter(bench), {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in FILES:
@@ -48,7 +47,8 @@ def copy_adapter(bench: Workbench, folder: Path) -> dict[str, str]:
                 copied[name] = _copy(adapter / name, folder / name)
             else:
                 (folder / name).unlink(missing_ok=True)  # of an earlier adapter, which does not go with this one
-        for beside in _beside(build):
+        (folder / REPORT).unlink(missing_ok=True)
+        for beside in _beside(bench):
             copied[beside.name] = _copy(beside, folder / beside.name)
     except OSError as error:
         raise ResourceError(
@@ -68,11 +68,9 @@ def write_merged(bench: Workbench, folder: Path) -> dict[str, str]:
     else:
         with bench.progress.task("adding the adapter into the base", None):
             merge_adapter(trainable_folder(bench.base, bench.progress), adapter, out, bench.base.label)
-    report = bench.project.build / "report" / "report.json"
-    if report.is_file():
-        told = Report.model_validate_json(report.read_text("utf-8"))
-        write_text(out / "README.md", card(bench, told, merged=True))
-    for beside in _beside(bench.project.build):
+    if report := report_in_use(bench):
+        write_text(out / "README.md", card(bench, report, merged=True))
+    for beside in _beside(bench):
         _copy(beside, out / beside.name)
     return {f"{MERGED}/{path.name}": file_hash(path) for path in sorted(out.iterdir())}
 
@@ -188,8 +186,11 @@ def _adapter(bench: Workbench) -> Path:
     return adapter
 
 
-def _beside(build: Path) -> list[Path]:
-    return [path for path in (build / "report" / "report.md", build / "ATTRIBUTION.md") if path.is_file()]
+def _beside(bench: Workbench) -> list[Path]:
+    """What goes with the weights: a report only if it is theirs."""
+    build = bench.project.build
+    report = [build / "report" / REPORT] if report_in_use(bench) else []
+    return [path for path in (*report, build / "ATTRIBUTION.md") if path.is_file()]
 
 
 def _copy(source: Path, target: Path) -> str:

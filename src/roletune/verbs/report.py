@@ -65,6 +65,15 @@ async def write_report(bench: Workbench) -> str:
     return f"{folder / 'report.html'}"
 
 
+def report_in_use(bench: Workbench) -> Report | None:
+    """The report of the run in use; None if there is none, as after a training that was not measured yet."""
+    path = bench.project.build / "report" / "report.json"
+    if not path.is_file():
+        return None
+    report = Report.model_validate_json(path.read_text("utf-8"))
+    return report if report.training.run == bench.adapter().run else None
+
+
 def card(bench: Workbench, report: Report, *, merged: bool = False) -> str:
     """The card of the adapter, or of the model that it was merged into."""
     character = bench.project.character

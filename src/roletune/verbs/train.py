@@ -33,7 +33,7 @@ async def make_adapter(bench: Workbench) -> str:
     check_link(bench.project.build)  # before the work, not after it
     if chosen := chosen_run(bench.project):
         adapter = use_chosen(bench, chosen)
-        return f"run {chosen} was chosen: validation loss {adapter.best_validation_loss:.3f} (see roletune runs)"
+        return f"run {chosen} was chosen: {adapter.loss} (see roletune runs)"
     await bench.local.close()  # training wants the memory
     call = training_call(bench)
     with stops_at_once():
@@ -43,7 +43,7 @@ async def make_adapter(bench: Workbench) -> str:
     point_at(bench.project.build, run_folder(bench))
     early = ", stopped early" if adapter.stopped_early else ""
     return (
-        f"run {adapter.run}: validation loss {adapter.best_validation_loss:.3f} at step {adapter.best_step}{early}, "
+        f"run {adapter.run}: {adapter.loss} at step {adapter.best_step}{early}, "
         f"{adapter.tokens_per_second:.0f} tokens/s, {adapter.trainable_parameters:,} weights"
     )
 
