@@ -132,7 +132,7 @@ def train_job(
         progress.say(
             f"Training {len(training.model.flat):,} weights on {statistics.sequences} examples "
             f"({statistics.tokens:,} tokens, {statistics.supervised_share:.0%} learnt) for {recipe.epochs} epochs, "
-            f"{device.dtype} on {device.name}{training.model.kernels}{_divided(training.model, ranks)}"
+            f"{device.dtype} on {device.name}{training.model.kernels}{_shared(training.model, ranks)}"
         )
         with (
             followed(training, job, progress, on_point) as tell,
@@ -143,8 +143,11 @@ def train_job(
     return finish(training, job, device)
 
 
-def _divided(model: TrainableModel, ranks: Ranks) -> str:
-    return f", {model.sharded} layers divided between {ranks.size} processes" if model.sharded else ""
+def _shared(model: TrainableModel, ranks: Ranks) -> str:
+    """What is told of a launch."""
+    if model.sharded:
+        return f", {model.sharded} layers divided between {ranks.size} processes"
+    return f", in {ranks.size} processes" if ranks.size > 1 else ""
 
 
 def finished_run(run_dir: Path, key: str) -> Adapter | None:
