@@ -92,3 +92,11 @@ def test_interviews_are_paired_and_ranked_only_by_a_judge_that_people_agree_with
     )
     found = next(area for area in areas(report().model_copy(update={"interview": held})) if area.key == "interview")
     assert (found.change.value, found.direction) == (1, said)
+
+
+def test_what_stays_when_all_rows_are_corrected_together_is_clear():
+    found = {area.key: area for area in areas(tried(-0.42, -0.004))}
+    assert {key for key, area in found.items() if area.clear} == {"likelihood"}
+    assert {found[key].direction for key in ("leaks", "refusals", "pressure")} == {"better"}
+    assert all(area.clear or area.key == "style" for area in areas(tried(-0.4, -0.3)))
+    assert "better, clear" in render_html(report())

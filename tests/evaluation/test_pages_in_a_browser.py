@@ -10,7 +10,7 @@ import pytest
 from roletune.evaluation.compare_page import render_page
 from roletune.evaluation.comparing import Entry, Kind, Said, Score, compare_entries
 from roletune.evaluation.report_html import render_html
-from roletune.records import Entrant
+from roletune.records import Entrant, Suites
 
 from . import invented
 
@@ -31,6 +31,10 @@ document.querySelector("iframe").onload = (event) => {{
 }}</script></body>"""
 
 
+def whole():
+    return render_html(invented.report(suites=Suites(capability=invented.capability(lost=12))))
+
+
 def comparison():
     said = {"q": Said("Mira", "A question?", "", "An answer of some length. " * 20)}
     scores = {("emoji", Kind("style", "share", "high")): {f"q{k}": Score(float(k % 2)) for k in range(9)}}
@@ -39,7 +43,7 @@ def comparison():
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
-@pytest.mark.parametrize("page", [lambda: render_html(invented.report()), comparison], ids=["report", "compare"])
+@pytest.mark.parametrize("page", [whole, comparison], ids=["report", "compare"])
 def test_a_page_fits_a_phone_and_asks_for_nothing(page, tmp_path):
     around = tmp_path / "around.html"
     around.write_text(FRAME.format(page=html.escape(page())), "utf-8")

@@ -259,7 +259,8 @@ def test_the_report_shows_every_suite_and_nothing_that_a_model_wrote_is_markup(f
     hostile = scripted(lambda request: f"{HOSTILE} screen left" if "lever" not in asked(request) else f"left {HOSTILE}")
     judge = scripted(by_name, "sage")
     _, found = run(folder, *names, base=scripted(firm, "b"), character=hostile, judge=judge)
-    assert all(getattr(found, name) for name in names)
+    assert all(getattr(found, name).sampling["seed"] == 1 for name in names)
+    assert all("roletune" in getattr(found, name).versions for name in names)
     page_of = invented.report().model_copy(update=dict(found))
     page = render_html(page_of)
     assert HOSTILE not in page

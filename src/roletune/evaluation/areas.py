@@ -1,15 +1,18 @@
 """Every area of a report in one row: the prompted base model, the adapter, what changed, and whether that is a change.
 
 A row says better or worse only if its whole 95 % interval is on one side of no difference, from six items on; rows
-without a paired difference have no direction. The words are the templates'.
+without a paired difference have no direction. It is clear if it stays so when all rows with a direction are corrected
+together (Holm), by the normal tail that belongs to the interval. The words are the templates'.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from roletune.evaluation.bootstrap import bootstrap_share
+from roletune.evaluation.bootstrap import Z95, bootstrap_share
+from roletune.evaluation.paired import holm
 from roletune.evaluation.report import LEAST_SCENES, outcome_of
 from roletune.records import Contestant, Finding, Report, ShareDifference
 
@@ -36,18 +39,28 @@ class Area(NamedTuple):
     adapter: float | None
     change: Change | None = None
     direction: Direction = ""
+    clear: bool = False
 
 
 def areas(report: Report) -> list[Area]:
     """The rows that this report has, in the order of the page."""
-    return [
-        *_likelihood(report),
-        *_replies(report),
-        *_tried(report),
-        *_judged(report),
-        *_probed(report),
-        *_told(report),
-    ]
+    parts = (_likelihood, _replies, _tried, _judged, _probed, _told)
+    rows = [row for part in parts for row in part(report)]
+    tested = [(row.key, row.direction, _tail(row.change, row.unit)) for row in rows if row.direction and row.change]
+    adjusted = holm([p for _, _, p in tested])
+    clear = {key for (key, way, _), p in zip(tested, adjusted, strict=True) if way != "unclear" and p < 0.05}
+    return [row._replace(clear=row.key in clear) for row in rows]
+
+
+def _tail(change: Change, unit: str) -> float:
+    """Two-sided p of no difference, as a normal curve with this interval has it; no less than if all items agreed."""
+    ends = (change.value, change.low, change.high)
+    value, low, high = [math.log(end) for end in ends] if unit == "perplexity" else ends
+    towards = value - low if value > 0 else high - value
+    agreeing = 2 / 2 ** min(change.n, 60)
+    if not value or not towards:
+        return agreeing if value else 1.0
+    return max(math.erfc(abs(value) * Z95 / towards / math.sqrt(2)), agreeing)
 
 
 def _likelihood(report: Report) -> Iterator[Area]:

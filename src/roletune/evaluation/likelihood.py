@@ -44,7 +44,9 @@ ROWS_AT_ONCE = 128  # rows of logits turned to fp32 together: 25 MB for a vocabu
 # Pure
 
 
-def summarise(lines: Sequence[LineLikelihood], system: str = "") -> Likelihood:
+def summarise(
+    lines: Sequence[LineLikelihood], system: str = "", *, resamples: int = 2_000, seed: int = 0
+) -> Likelihood:
     """All lines of one contestant together, per token (so a long line counts for more than a short one)."""
     tokens = sum(line.tokens for line in lines)
     if not tokens:
@@ -52,7 +54,19 @@ def summarise(lines: Sequence[LineLikelihood], system: str = "") -> Likelihood:
     nll = sum(line.nll for line in lines) / tokens
     if not math.isfinite(nll):
         raise EvaluationError("The model gives no finite likelihood to the held-out lines: its weights are damaged.")
-    return Likelihood(nll_per_token=nll, perplexity=math.exp(nll), n_lines=len(lines), n_tokens=tokens, system=system)
+    scenes: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
+    for line in lines:
+        scenes[line.dialogue].append((line.nll, line.tokens))
+    found = bootstrap_per_token(scenes, resamples=resamples, seed=seed)
+    return Likelihood(
+        nll_per_token=nll,
+        low=found.low,
+        high=found.high,
+        perplexity=math.exp(nll),
+        n_lines=len(lines),
+        n_tokens=tokens,
+        system=system,
+    )
 
 
 def compare(
@@ -71,7 +85,7 @@ def compare(
     systems = systems or {}
 
     def summary(contestant: Contestant) -> Likelihood:
-        return summarise(lines[contestant], systems.get(contestant, ""))
+        return summarise(lines[contestant], systems.get(contestant, ""), resamples=resamples, seed=seed)
 
     return LikelihoodReport(
         base=summary("base"),

@@ -204,7 +204,7 @@ def rate_style(replies: Sequence[Reply], checks: Iterable[str]) -> StyleReport:
     """
     contestants = [*CONTESTANTS, *(name for name in replies[0].others)] if replies else list(CONTESTANTS)
     names = tuple(checks)
-    rates = {}
+    rates, unanswered = {}, {}
     for contestant in contestants:
         found = [{f.check: f.severity for f in reply.findings.get(contestant, ())} for reply in replies]
         answered = [checks for checks in found if UNANSWERED not in checks]
@@ -215,7 +215,8 @@ def rate_style(replies: Sequence[Reply], checks: Iterable[str]) -> StyleReport:
         }
         passes[NO_WARNING] = sum("warning" not in checks.values() for checks in answered)
         rates[contestant] = {name: wilson(count, len(answered)) for name, count in passes.items()}
-    return StyleReport(rates=rates)
+        unanswered[contestant] = len(found) - len(answered)
+    return StyleReport(rates=rates, unanswered=unanswered)
 
 
 def shown_checks(style: StyleReport) -> list[str]:

@@ -7,6 +7,7 @@ the verdict and the Markdown summary, where `cell` makes a text safe for a table
 from __future__ import annotations
 
 import html as html_escape
+import math
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -40,6 +41,7 @@ def environment(*, autoescape: bool, packages: Sequence[str] = ("roletune.evalua
     )
     for function in (figure, count, percent, duration, size, signed, cell):
         made.filters[function.__name__] = function
+    made.filters["exp"] = math.exp
     return made
 
 

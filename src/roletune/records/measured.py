@@ -36,9 +36,14 @@ class LineLikelihood(Record):
 
 
 class Likelihood(Record):
-    """Likelihood of the character's real next lines under one contestant; per token, over all lines."""
+    """Likelihood of the character's real next lines under one contestant; per token, over all lines.
+
+    The interval is of `nll_per_token`, by a bootstrap of whole scenes; None in files of before there was one.
+    """
 
     nll_per_token: float
+    low: float | None = None
+    high: float | None = None
     perplexity: float
     n_lines: int
     n_tokens: int
@@ -121,6 +126,7 @@ class StyleReport(Record):
     """Per contestant and check, the share of replies that pass."""
 
     rates: dict[str, dict[str, Rate]]
+    unanswered: dict[str, int] = Field(default={}, description="replies that never came, and are in no rate")
 
 
 class ShareDifference(Record):

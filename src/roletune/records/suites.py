@@ -137,6 +137,7 @@ class VoiceReport(SuiteReport):
     gain: ShareDifference | None = Field(
         default=None, description="taken, adapter minus base_prompt, paired by question"
     )
+    unheard: dict[Contestant, int] = Field(default={}, description="replies that never came or have no word in them")
     heard: tuple[HeardReply, ...] = Field(default=(), description="every reply that was classified")
     phrases: tuple[str, ...] = ()
     phrase_use: dict[str, Rate] = Field(description="with a catchphrase: replies by contestant, `authentic` lines")

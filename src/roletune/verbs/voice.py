@@ -89,6 +89,7 @@ async def measure(
         embedding=meaning,
         taken_by_embedding=_taken(meant),
         gain=_gain(odds, bench.project.character.evaluate.resamples),
+        unheard={name: len(evaluation.replies) - len(texts) for name, texts in said.items()},
         heard=tuple(_heard(evaluation.replies, odds, meant)),
         phrases=phrases,
         phrase_use=use,
