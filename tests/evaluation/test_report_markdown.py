@@ -14,6 +14,8 @@ def test_the_figures_of_the_report_are_in_the_summary():
     assert report.verdict in page
     for contestant in ("base", "base_prompt", "adapter"):
         assert f"| {getattr(report.evaluation.likelihood, contestant).nll_per_token:.3f} |" in page
+    assert "lower is better | " in page
+    assert "| better, clear; × 0." in page
     assert "| no warning at all | 4/13 " in page
     assert "| training, generated | 6 (7 %) dialogues, 1,000 (4 %) tokens with loss |" in page
     assert "| protective: kept, not kept | 6, 34 |" in page

@@ -10,7 +10,7 @@ from roletune.engine.progress import SilentProgress
 from roletune.errors import EndpointError, EvaluationError
 from roletune.evaluation.wikirole import Judgement, Judging, Vote, judge_wikirole
 from roletune.evaluation.wikirole_files import WikiRole, WikiTurn, read_wikirole
-from roletune.evaluation.wikirole_scores import verdict, wikirole_report
+from roletune.evaluation.wikirole_scores import paired_differences, verdict, wikirole_report
 from roletune.llm.scripted import ScriptedModel
 
 NAMES = ("Ada Byron", "Mary Seacole", "Zheng He", "Tycho Brahe")
@@ -206,3 +206,14 @@ def test_dittos_rows_are_read_with_their_labels_wherever_they_stand(tmp_path):
     assert (second.right, [turn.in_scope for turn in second.turns]) == (1, [False, True])
     assert [number for number, _ in found.unread] == [3, 4]
     assert "rejection_labels" in found.unread[0][1]
+
+
+def test_contestants_are_paired_by_what_was_scored_of_both():
+    items = [role(k) for k in range(4)]
+    own, _ = judged(items, sensible)
+    other, _ = judged(items, lambda r: answer(declines="?") if kind_of(r) == "rejection" else sensible(r))
+    worse = [each for each in other if each.item != items[0].id]
+    found = paired_differences(items, own, worse)
+    assert found["identity"].n == 3
+    assert found["knowledge"].value == 0
+    assert "rejection" not in found  # of the other, none could be read

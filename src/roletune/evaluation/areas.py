@@ -113,7 +113,9 @@ def _judged(report: Report) -> Iterator[Area]:
         judge = report.wikirole.judges[0]
         rows = [report.wikirole.figures.get(who, {}).get(judge) for who in ("base_prompt", "adapter")]
         known = [row.identity.value if row and row.identity else None for row in rows]
-        yield Area("wikirole", "wikirole", "share", known[0], known[1])
+        moved = report.wikirole.differences.get(judge, {}).get("identity")
+        change = Change(moved.value, moved.low, moved.high, moved.n) if moved else None
+        yield Area("wikirole", "wikirole", "share", known[0], known[1], change)  # no direction: nobody vouches for it
 
 
 def _probed(report: Report) -> Iterator[Area]:

@@ -6,6 +6,7 @@ What a model or a source wrote is put on one line and escaped, so it can't becom
 from __future__ import annotations
 
 from roletune.evaluation import templating
+from roletune.evaluation.areas import areas
 from roletune.evaluation.style import shown_checks
 from roletune.records import CONTESTANTS, Report
 
@@ -15,6 +16,7 @@ def render_markdown(report: Report) -> str:
     template = templating.text().get_template("report.md.jinja")
     page = template.render(
         report=report,
+        areas=areas(report),
         contestants=CONTESTANTS,
         everybody=report.evaluation.contestants,
         style=report.evaluation.style.rates,

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from roletune.evaluation.bootstrap import bootstrap_mean, quantile, wilson
-from roletune.evaluation.wikirole import LETTERS, Judgement
+from roletune.evaluation.estimates import estimate_mean
+from roletune.evaluation.wikirole import LETTERS, Judgement, Kind
 from roletune.evaluation.wikirole_files import WikiRole
 from roletune.records import Estimate, WikiRoleFigures, WikiRolePosition, WikiRoleRejection
 
@@ -46,6 +47,39 @@ def wikirole_report(
         for item in items
     }
     return WikiRoleSummary(figures, by_role, tuple(_warnings(figures["all"], judge, authors)))
+
+
+def paired_differences(
+    items: Sequence[WikiRole], own: Sequence[Judgement], other: Sequence[Judgement], *, seed: int = 0
+) -> dict[str, Estimate]:
+    """The first minus the second contestant by one judge, over what was scored of both; a kind without any is left out.
+
+    Shares of right identities and right rejections, and grades of knowledge, each paired by item and question.
+    """
+    first, second = _scores(items, own), _scores(items, other)
+    found: dict[str, list[float]] = {}
+    for (kind, item, turn), score in first.items():
+        if (kind, item, turn) in second:
+            found.setdefault(kind, []).append(score - second[kind, item, turn])
+    return {kind: estimate_mean(values, resamples=1000, seed=seed) for kind, values in found.items()}
+
+
+def _scores(items: Sequence[WikiRole], judgements: Sequence[Judgement]) -> dict[tuple[Kind, str, int | None], float]:
+    known = {item.id: item for item in items}
+    found = {}
+    for each in judgements:
+        if each.item in known and (value := verdict(each)) is not None:
+            found[each.kind, each.item, each.turn] = _score(known[each.item], each, value)
+    return found
+
+
+def _score(item: WikiRole, judgement: Judgement, value: float) -> float:
+    """How good one verdict is: a grade, or whether it was right."""
+    if judgement.kind == "knowledge":
+        return value
+    if judgement.kind == "identity":
+        return float(value == item.right)
+    return float((value == 1) is not item.turns[judgement.turn or 0].in_scope)
 
 
 def verdict(judgement: Judgement) -> float | None:

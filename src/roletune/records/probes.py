@@ -225,6 +225,9 @@ class WikiRoleReport(SuiteReport):
 
     judges: tuple[str, ...]
     figures: dict[Contestant, dict[str, WikiRoleFigures]]
+    differences: dict[str, dict[str, Estimate]] = Field(
+        default={}, description="by judge and kind, adapter minus base_prompt, paired by item and question"
+    )
     warnings: tuple[str, ...]
     talks: tuple[WikiRoleTalk, ...]
     verdicts: tuple[WikiRoleVerdict, ...]

@@ -15,7 +15,7 @@ from roletune.evaluation.judging.fence import bounded
 from roletune.evaluation.replies import Contender, Sampling, request_for
 from roletune.evaluation.wikirole import Judgement, Judging, judge_wikirole
 from roletune.evaluation.wikirole_files import WikiRole, read_wikirole
-from roletune.evaluation.wikirole_scores import wikirole_report
+from roletune.evaluation.wikirole_scores import paired_differences, wikirole_report
 from roletune.records import (
     Contestant,
     Message,
@@ -47,11 +47,13 @@ async def examine(bench: Workbench) -> str:
         bench.progress.say(HOW_TO_BIND, style="bold yellow")
     figures: dict[Contestant, dict[str, WikiRoleFigures]] = {name: {} for name in players}
     verdicts: list[WikiRoleVerdict] = []
+    judged: dict[tuple[Contestant, str], list[Judgement]] = {}
     warnings: dict[str, None] = {}
     for name in players:
         replies = {talk.item: talk.replies for talk in talks if talk.contestant == name}
         for judge, model in panel.items():
             found = await judge_wikirole(items, replies, model, _judging(bench), bench.progress)
+            judged[name, judge] = found
             authors = [bench.base.label, bench.base.name]
             report = wikirole_report(items, found, judge=judge, authors=authors, seed=_judging(bench).seed)
             figures[name][judge] = report.figures["all"]
@@ -61,6 +63,9 @@ async def examine(bench: Workbench) -> str:
         adapter=adapter_hash(bench),
         judges=tuple(panel),
         figures=figures,
+        differences={
+            judge: paired_differences(items, judged["adapter", judge], judged["base_prompt", judge]) for judge in panel
+        },
         warnings=tuple(warnings),
         talks=tuple(talks),
         verdicts=tuple(verdicts),
