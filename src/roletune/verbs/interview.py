@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from roletune.engine.runner import run
 from roletune.engine.store import file_hash, write_json
 from roletune.errors import ProjectError
-from roletune.evaluation.judging.calibration import calibrate
+from roletune.evaluation.judging.calibration import EVERY, calibrate
 from roletune.evaluation.judging.human import read_human
 from roletune.evaluation.judging.passages import PassageIndex
 from roletune.evaluation.judging.rubrics import Desk, prompt_names
@@ -199,10 +199,18 @@ def _told(report: InterviewReport) -> str:
     )
     clear = [row for row in report.differences if row.clear and row.trust != "refused"]
     differences = "; ".join(f"{row.dimension} ({row.form}) {row.difference:+.2f}" for row in clear)
-    trusted = "calibrated" if report.calibration else "not calibrated: no human scores"
+    trusted = _trusted(report) if report.calibration else "not calibrated: no human scores"
     return (
         f"{held}; unscored: {unread or 'nothing'}; adapter against prompt: {differences or 'nothing clear'} ({trusted})"
     )
+
+
+def _trusted(report: InterviewReport) -> str:
+    """Which judges human scores refuse in all dimensions together."""
+    rows = report.calibration.agreement if report.calibration else ()
+    usable = {row.judge for row in rows if row.dimension == EVERY and row.usable}
+    refused = [judge for judge in report.judges if judge not in usable]
+    return f"nobody is ranked: no better than a constant is {', '.join(refused)}" if refused else "calibrated"
 
 
 def _settings(bench: Workbench) -> tuple[object, ...]:

@@ -70,6 +70,7 @@ def test_comparisons_rank_nobody_either_where_people_disagree_with_the_judge():
     assert "Bradley-Terry" in trusted
     assert "No human scores tell" not in trusted
     assert "Bradley-Terry" not in refused
+    assert "so nobody is ranked" in refused
     assert "base + prompt: 8 to 0" in " ".join(refused.split())
     assert "No human scores tell" in unknown
 
