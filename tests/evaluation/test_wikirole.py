@@ -56,7 +56,8 @@ def test_a_judge_that_is_right_gives_the_expected_figures():
     figures = report.figures["all"]
     assert (figures.identity.count, figures.identity.n) == (2, 2)
     assert (figures.knowledge.value, figures.knowledge.n) == (8.0, 2)
-    assert figures.rejection.balanced.value == 1.0
+    assert figures.rejection.balanced.value == figures.rejection.balanced.high == 1.0
+    assert figures.rejection.balanced.low < 0.8  # two of each are not much
     assert set(report.figures) == {"all", "en", "zh"}
     assert report.warnings == ()
 

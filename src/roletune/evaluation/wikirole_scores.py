@@ -7,17 +7,17 @@ is balanced accuracy, because declining nothing is right most of the time.
 
 from __future__ import annotations
 
-import random
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, median
+from statistics import median
 
-from roletune.evaluation.bootstrap import bootstrap_mean, quantile, wilson
+from roletune.evaluation.bootstrap import bootstrap_mean, wilson
 from roletune.evaluation.estimates import estimate_mean
 from roletune.evaluation.wikirole import LETTERS, Judgement, Kind
 from roletune.evaluation.wikirole_files import WikiRole
-from roletune.records import Estimate, WikiRoleFigures, WikiRolePosition, WikiRoleRejection
+from roletune.records import Estimate, Rate, WikiRoleFigures, WikiRolePosition, WikiRoleRejection
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _figures(items: Sequence[WikiRole], judgements: Sequence[Judgement], seed: i
         identity_unscored=len(verdicts["identity"]) - len(named),
         knowledge=_mean(grades, roles, seed) if grades else None,
         knowledge_unscored=len(verdicts["knowledge"]) - len(grades),
-        rejection=_rejection(pairs, seed),
+        rejection=_rejection(pairs),
         positions=tuple(
             WikiRolePosition(
                 letter=letter,
@@ -134,7 +134,7 @@ def _mean(grades: Sequence[float], roles: Sequence[str], seed: int) -> Estimate:
     return Estimate(value=found.value, low=found.low, high=found.high, n=found.n)
 
 
-def _rejection(pairs: Sequence[tuple[bool, bool | None]], seed: int) -> WikiRoleRejection:
+def _rejection(pairs: Sequence[tuple[bool, bool | None]]) -> WikiRoleRejection:
     """`pairs`: whether a question should be declined, and whether it was (None: unscored)."""
     scored = [(should, did) for should, did in pairs if did is not None]
     outside = [did for should, did in scored if should]
@@ -142,7 +142,9 @@ def _rejection(pairs: Sequence[tuple[bool, bool | None]], seed: int) -> WikiRole
     declining = sum(outside) + sum(inside)
     right = sum(outside) + len(inside) - sum(inside)
     return WikiRoleRejection(
-        balanced=_balanced(outside, [not did for did in inside], seed) if outside and inside else None,
+        balanced=_balanced(wilson(sum(outside), len(outside)), wilson(len(inside) - sum(inside), len(inside)))
+        if outside and inside
+        else None,
         declined=wilson(sum(outside), len(outside)) if outside else None,
         over_refused=wilson(sum(inside), len(inside)) if inside else None,
         precision=wilson(sum(outside), declining) if declining else None,
@@ -152,20 +154,13 @@ def _rejection(pairs: Sequence[tuple[bool, bool | None]], seed: int) -> WikiRole
     )
 
 
-def _balanced(outside: Sequence[bool], inside: Sequence[bool], seed: int, resamples: int = 1000) -> Estimate:
-    """The mean of two shares; each class is drawn anew by itself, so that no draw lacks one."""
-    generator = random.Random(seed)
-
-    def draw(right: Sequence[bool]) -> float:
-        return fmean(generator.choices(right, k=len(right)))
-
-    draws = sorted((draw(outside) + draw(inside)) / 2 for _ in range(resamples))
-    return Estimate(
-        value=(fmean(outside) + fmean(inside)) / 2,
-        low=quantile(draws, 0.025),
-        high=quantile(draws, 0.975),
-        n=len(outside) + len(inside),
-    )
+def _balanced(outside: Rate, inside: Rate) -> Estimate:
+    """The mean of two shares, with Newcombe's interval (1998) of their sum, from Wilson's of each: a bootstrap of a few
+    answers that are all right would claim that nothing else is possible."""
+    value = (outside.value + inside.value) / 2
+    below = math.hypot(outside.value - outside.low, inside.value - inside.low) / 2
+    above = math.hypot(outside.high - outside.value, inside.high - inside.value) / 2
+    return Estimate(value=value, low=value - below, high=value + above, n=outside.n + inside.n)
 
 
 def _warnings(figures: WikiRoleFigures, judge: str, authors: Sequence[str]) -> list[str]:
