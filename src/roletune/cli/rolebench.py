@@ -79,6 +79,7 @@ def _table(found: RoleBench) -> Table:
         caption="with 95 % bootstrap intervals; + and -: against the answers as they are",
         box=SIMPLE_HEAD,
         pad_edge=False,
+        padding=(0, 1, 0, 0),  # so that nothing is cut on 80 columns
     )
     for column in ("", "recall", "", "F1", ""):
         table.add_column(column, no_wrap=True)
