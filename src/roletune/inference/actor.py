@@ -27,7 +27,7 @@ from roletune.inference.why import NEAREST, Row, TrainingRows, Why, nearest_pass
 from roletune.llm.model import ChatModel
 from roletune.llm.request import ChatReply
 from roletune.prompts import Prompt
-from roletune.records import Lorebook, Turn
+from roletune.records import Lorebook, Message, Turn
 
 _NEXT = "..."  # stands for a message that nobody has written yet
 STRONGEST = 2.0  # times what was trained; beyond it adapters produce noise
@@ -210,8 +210,12 @@ class Actor:
 
     async def _read_ahead(self, conversation: Conversation) -> None:
         # The next message has notes of its own: this one is then told without its, and what follows is read again. Now.
-        coming = conversation if conversation.awaits_answer else conversation.say(_NEXT)
-        messages = self.give(coming).messages
+        if conversation.awaits_answer:
+            messages = self.give(conversation).messages
+        else:  # one as long as the last leaves out of the chat what it will, if it is; its words are not worth reading
+            said = [turn.text for turn in conversation.heard if turn.speaker == conversation.partner]
+            *before, _ = self.give(conversation.say(said[-1] if said else _NEXT)).messages
+            messages = (*before, Message(role="user", content=_NEXT))
         await self.model.complete(replace(self.settings.request(messages, conversation.partners), max_tokens=1))
 
 

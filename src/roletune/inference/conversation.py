@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from roletune.errors import ProjectError, RenderError
 from roletune.records import Message, Profile, Provenance, Scene, Turn, fingerprint
@@ -26,9 +26,10 @@ Count = Callable[[Sequence[Message]], int]
 
 # What a chat template adds to a message: role, line breaks, end token. ChatML needs 5.
 _TEMPLATE_TOKENS = 8
-# Exchanges are forgotten this many at a time, so that the prompt's beginning stays the same from one turn to the next
-# and an engine's prompt cache can be used: forgetting one each time means reading the whole prompt again each time.
-_FORGOTTEN_AT_ONCE = 4
+# Once seven eighths of the room are full, exchanges are forgotten down to a half of it: the prompt's beginning then
+# stays the same for some turns and an engine's prompt cache can be used, where forgetting one each time means reading
+# everything again each time. The eighth is for the next message: what is left out is mostly known before it comes.
+_FULL, _KEPT = 7 / 8, 0.5
 _THOUGHT = re.compile(r"<thought>(.*?)(?:</thought>\s*|\Z)", re.S)
 _CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?")
 
@@ -134,14 +135,18 @@ class Conversation:
         def fits(start: int) -> bool:
             return count((system, *messages[start:])) <= budget_tokens
 
-        first = bisect_left(starts, True, key=fits)
+        if fits(0):
+            return messages
+        alone = count((system,))
+        sizes = [count((system, *messages[start:end])) - alone for start, end in pairwise(starts)]
+        first = bisect_left(starts, True, lo=_forgotten(sizes, budget_tokens - alone), key=fits)
         if first == len(starts):
             needed = count((system, *messages[starts[-1] :]))
             raise RenderError(
                 f"The last message and the persona prompt need {needed} tokens, and {budget_tokens} are allowed. "
                 "Shorten the message, or raise chat.context_tokens if the model has room for more."
             )
-        return messages[starts[_settled(first, len(starts))] :]
+        return messages[starts[first] :]
 
     def turns_in(self, recent: Sequence[Message]) -> int:
         """How many of the turns that it heard make up its `recent` messages, the latest ones."""
@@ -164,13 +169,16 @@ def turns_of(speaker: str, text: str) -> tuple[Turn, ...]:
     return tuple(turn for turn in turns if turn.text)
 
 
-def _settled(first: int, exchanges: int) -> int:
-    """The exchange to begin with where `first` would fit: a later one that stays the same for some turns.
-
-    Not if that would leave less than half of what fits, where a few long messages fill the prompt.
-    """
-    settled = math.ceil(first / _FORGOTTEN_AT_ONCE) * _FORGOTTEN_AT_ONCE
-    return settled if 2 * (exchanges - settled) >= exchanges - first else first
+def _forgotten(sizes: Sequence[int], room: int) -> int:
+    """How many of the exchanges, of so many tokens each, are forgotten by now; the latest is not."""
+    first = used = 0
+    for latest, size in enumerate(sizes):
+        used += size
+        if used > _FULL * room:
+            while used > _KEPT * room and first < latest:
+                used -= sizes[first]
+                first += 1
+    return first
 
 
 def chat_scene(location: str = "", background: str = "", present: Sequence[str] = ()) -> Scene:

@@ -246,3 +246,22 @@ def test_what_is_read_ahead_is_all_that_stands_before_the_next_message(tmp_path)
     ahead = model.requests[-1]
     assert ahead.max_tokens == 1
     assert [message["content"] for message in ahead.messages[:-1]] == [message.content for message in before]
+
+
+@pytest.mark.parametrize("length", [20, 130])
+def test_what_is_left_out_of_a_long_chat_is_known_before_the_next_message_comes(tmp_path, length):
+    actor, model = long_actor(tmp_path, can_warm=True)
+    asked = []
+
+    async def session():
+        talk = conversation()
+        for k in range(30):
+            said = talk.say(f"{k}: " + " ".join(f"word{(k + n) % 97}" for n in range(length)))
+            asked.append([message.content for message in actor.give(said).messages[:-1]])
+            talk = said.answer("".join([piece async for piece in actor.perform(said)]))
+            actor.answered(talk)
+            await actor.settled()
+
+    asyncio.run(session())
+    ahead = [[each["content"] for each in request.messages[:-1]] for request in model.requests[1::2]]
+    assert ahead[:-1] == asked[1:]

@@ -86,15 +86,19 @@ class _Giving:
 
     def part(self) -> Given:
         """The latest messages; notes take what is set aside for them, and never more than half of the room."""
-        least = (self._system, *self._shown.turns, *self._said[-1:])
-        spare = max(0, self._budget - self._count(least))
-        aside = min(self._wanted() + _FRAME_TOKENS, spare // 2)
+        aside = self._aside()
         recent = self._talk.window(self._system, self._budget - aside - self._ahead(), self._count)
         notes = self._notes(recent, self._sources.memory_tokens)
         notes = within(sorted(notes, key=lambda note: not note.steady), aside - 2 * _FRAME_TOKENS, self._size)
         while (given := self._given(recent, notes)).tokens > self._budget and notes:
             notes = notes[:-1]  # what frames them took more than was thought
         return given
+
+    def _aside(self) -> int:
+        """Tokens for notes: the same whatever was said last, or what is left out would change with it."""
+        room = self._budget - self._count((self._system, *self._shown.turns))
+        spare = max(0, room - self._size(self._query))
+        return min(self._wanted() + _FRAME_TOKENS, room // 2 if spare >= room // 2 else spare // 2)
 
     def _examples(self, system: Message) -> Shown:
         """The examples that leave at least half of the room to what was said."""
