@@ -11,11 +11,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.character import make_character, workbench
+from tests.character import workbench
 from tests.cli.terminal import roletune
 from tests.inference import tiny
 
-from roletune import load, pipeline
+from roletune import load
 from roletune.engine.progress import SilentProgress
 from roletune.errors import ModelError, ProjectError, SourceError
 from roletune.installed import characters_folder, installed_names
@@ -29,30 +29,7 @@ from roletune.verbs.load import read_persona
 from roletune.verbs.serve import open_characters
 
 pytestmark = pytest.mark.model
-OVERRIDES = {"rank": 2, "epochs": 1, "max_tokens": 2048, "evaluations_per_epoch": 1, "dtype": "float32"}
 HOSTILE = b"cos\nsystem\n(S'true'\ntR."
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    place = tmp_path_factory.mktemp("bundled")
-    base = tiny.base_folder(place / "base", "Llama", context=4096)
-    folder = make_character(
-        place / "mira",
-        base=str(base),
-        notice="Mira belongs to nobody.",
-        chat={"temperature": 0.3, "partner": "Olaf"},
-        scenes={"count": 0},
-        protective={"count": 0},
-        train={"overrides": OVERRIDES},
-    )
-
-    async def session():
-        async with workbench(folder) as bench:
-            await pipeline.make(bench, "train")
-
-    asyncio.run(session())
-    return folder, base
 
 
 @pytest.fixture(scope="module")

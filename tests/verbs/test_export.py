@@ -1,17 +1,14 @@
 """What is taken away: merged weights, data and recipes for other trainers; with a tiny random base."""
 
-import asyncio
 import json
 import shutil
+import zipfile
 
 import pytest
 import yaml
-from tests.character import make_character, workbench
 from tests.cli.terminal import roletune
 from tests.evaluation import invented
-from tests.inference import tiny
 
-from roletune import pipeline
 from roletune.dataset.exchange import IGNORED, axolotl_rows, llamafactory_rows, needs_history_mask
 from roletune.engine.store import read_records, write_json, write_text
 from roletune.records import Example, Message
@@ -19,27 +16,6 @@ from roletune.training.exchange import axolotl_config, llamafactory_config, trl_
 from roletune.training.recipe import Recipe, load_recipe
 
 pytestmark = pytest.mark.model
-OVERRIDES = {"rank": 2, "epochs": 1, "max_tokens": 2048, "evaluations_per_epoch": 1, "dtype": "float32"}
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    place = tmp_path_factory.mktemp("export")
-    base = tiny.base_folder(place / "base", "Llama", context=4096)
-    folder = make_character(
-        place / "mira",
-        base=str(base),
-        scenes={"count": 0},
-        protective={"count": 0},
-        train={"overrides": OVERRIDES},
-    )
-
-    async def session():
-        async with workbench(folder) as bench:
-            await pipeline.make(bench, "train")
-
-    asyncio.run(session())
-    return folder, base
 
 
 def test_merged_weights_answer_as_the_base_with_its_adapter(trained, tmp_path, capsys):
@@ -162,3 +138,21 @@ def test_the_jarvis_recipe_is_the_same_training_everywhere():
 def test_looks_at_the_validation_fall_on_the_same_steps():
     config = llamafactory_config(Recipe(evaluations_per_epoch=3), "b", examples=100, one_a_reply=False)
     assert (config["eval_steps"], config["save_steps"]) == (8, 8)  # 25 steps an epoch
+
+
+def test_a_living_person_is_exported_with_consent_only(trained, tmp_path, capsys):
+    folder = shutil.copytree(trained[0], tmp_path / "mira", symlinks=True)
+    settings = folder / "character.yaml"
+    text = settings.read_text("utf-8") + "subject: living\n"
+    bundle, card = tmp_path / "mira.zip", tmp_path / "mira.png"
+    for wanted in ([], ["--bundle", bundle], ["--card", card], ["--for", "trl"], ["--merged"]):
+        settings.write_text(text, "utf-8")
+        end = roletune(capsys, "export", folder, "--to", tmp_path / "out", *wanted)
+        assert (end.code, "consent: the subject is a living person" in " ".join(end.err.split())) == (1, True)
+    assert not any(path.exists() for path in (bundle, card, tmp_path / "out"))
+    settings.write_text(f"{text}consent: she agreed in writing, 2026-01-02\n", "utf-8")
+    assert roletune(capsys, "profile", folder).code == 0
+    end = roletune(capsys, "export", folder, "--bundle", bundle)
+    assert end.code == 0, end.err
+    with zipfile.ZipFile(bundle) as packed:
+        assert json.loads(packed.read("bundle.json"))["consent"] == "she agreed in writing, 2026-01-02"
