@@ -7,7 +7,7 @@ From a pipe there is nobody to read such a line, so there an error is raised and
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -22,8 +22,10 @@ from roletune.inference.delivery import Pace, deliver
 from roletune.inference.directing import Director
 from roletune.inference.gathering import Gathering
 from roletune.inference.lines import Lines, open_lines
+from roletune.records import Turn
 
 _NAMES = tuple(COMMANDS)
+_SHOWN_AGAIN = 4  # turns of a chat that is gone on with
 
 
 async def chat(
@@ -97,6 +99,7 @@ class Chat:
         if notice:
             self.note(notice)
         self.show_scene()
+        self.show_turns(self.gathering.turns[-_SHOWN_AGAIN:])
         self._pause()
         if self.alone:
             self.actor.warm(self.gathering.view(self.speaker))
@@ -139,7 +142,10 @@ class Chat:
         name, *rest = line.split(maxsplit=1)
         command = COMMANDS.get(name.casefold())
         if command:
+            before, answered = (self.gathering, self.actor.strength), len(self.paces)
             await command.run(self, rest[0] if rest else "")
+            if self.alone and (self.gathering, self.actor.strength) != before and len(self.paces) == answered:
+                self.actor.warm(self.gathering.view(self.speaker))  # what is to be read is another prompt now
             return
         near = get_close_matches(name.casefold(), _NAMES, n=1)
         hint = f"Did you mean {near[0]}?" if near else "/help lists the commands."
@@ -237,6 +243,14 @@ class Chat:
         for label, text in (("Place", scene.location), ("Situation", scene.background)):
             if text:
                 self.note(f"{label}: {text}")
+
+    def show_turns(self, turns: Sequence[Turn]) -> None:
+        """What was said, a line a turn; thoughts only where they are shown."""
+        for turn in turns:
+            if turn.kind == "thought" and not self.actor.settings.thoughts:
+                continue
+            to = "" if turn.audience is None else f" (to {', '.join(turn.audience)})"
+            self.note(f"{turn.speaker}{to} › {turn.text}" if turn.kind == "speech" else f"*{turn.text}*")
 
     def note(self, text: str, style: str = "dim") -> None:
         """A line that is not part of the chat."""

@@ -18,6 +18,7 @@ from roletune.inference.recall.memory_file import MemoryFile
 
 if TYPE_CHECKING:
     from roletune.inference.chat import Chat
+    from roletune.inference.gathering import Gathering
 
 _KEYS = "Alt-Enter begins a new line, Ctrl-C stops a reply, // begins a message with a slash."
 _SHOWN = 160  # characters of a passage or a row
@@ -93,9 +94,7 @@ async def _scene(chat: Chat, text: str) -> None:
 
 
 async def _history(chat: Chat, _: str) -> None:
-    for turn in chat.gathering.turns:
-        to = "" if turn.audience is None else f" (to {', '.join(turn.audience)})"
-        chat.note(f"{turn.speaker}{to} › {turn.text}" if turn.kind == "speech" else f"*{turn.text}*")
+    chat.show_turns(chat.gathering.turns)
 
 
 async def _who(chat: Chat, _: str) -> None:
@@ -182,11 +181,16 @@ async def _next(chat: Chat, text: str) -> None:
 
 
 async def _enter(chat: Chat, text: str) -> None:
-    chat.gathering = chat.gathering.enter(chat.gathering.named(text))
+    _moved(chat, chat.gathering.enter(chat.gathering.named(text)))
 
 
 async def _leave(chat: Chat, text: str) -> None:
-    chat.gathering = chat.gathering.leave(chat.gathering.named(text))
+    _moved(chat, chat.gathering.leave(chat.gathering.named(text)))
+
+
+def _moved(chat: Chat, after: Gathering) -> None:
+    chat.show_turns(after.turns[len(chat.gathering.turns) :])
+    chat.gathering = after
 
 
 async def _whisper(chat: Chat, text: str) -> None:

@@ -6,7 +6,6 @@ of them; its prompt cache is read ahead while the person types.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -63,6 +62,7 @@ async def open_cast(
     The scene, the person and the sampling of each are those of its settings, the scene's of the first. Raises
     ProjectError, and ModelError where several have not the same base model.
     """
+    _named(projects)
     first = projects[0].character.chat
     group = group or first.group
     personas = [read_persona(project) for project in projects]
@@ -76,7 +76,7 @@ async def open_cast(
             actors[project.character.name] = Actor(
                 stages.of[project.character.name], project.character.chat, back, strength=strength
             )
-        told = dict.fromkeys(" ".join(notices(project)[:1]) for project in projects)
+        told = dict.fromkeys(" ".join(notices(project)) for project in projects)
         # Without a writer the base model alone directs: it is in memory already.
         director = make_director(projects[0], group, writer or stages.base)
         yield Cast(gathering, actors, "\n".join(notice for notice in told if notice), director)
@@ -90,6 +90,13 @@ def make_director(project: Project, group: GroupSettings, model: ChatModel) -> D
         chooses=load_prompt("next_speaker", language, own) if group.next == "model" else None,
         narrates=load_prompt("narrator", language, own) if group.narrator else None,
     )
+
+
+def _named(projects: Sequence[Project]) -> dict[str, Project]:
+    names = [project.character.name for project in projects]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ProjectError(f"Two characters are called {twice[0]}: everybody in a scene needs a name of its own.")
+    return dict(zip(names, projects, strict=True))
 
 
 @asynccontextmanager
@@ -107,10 +114,7 @@ async def shared_stages(projects: Sequence[Project], progress: Progress) -> Asyn
 
     Raises ProjectError if two bear one name, and ModelError where they have not the same base model.
     """
-    named = {project.character.name: project for project in projects}
-    if len(named) < len(projects):
-        twice = next(name for name, count in Counter(one.character.name for one in projects).items() if count > 1)
-        raise ProjectError(f"Two characters are called {twice}: everybody in a scene needs a name of its own.")
+    named = _named(projects)
     log = projects[0].build / "logs" / "server.log"
     # A slot for each: what one was told stays read while another speaks.
     async with local_server(named, LocalEngine(slots=len(projects), log=log), progress) as server:
