@@ -29,6 +29,8 @@ def test_merged_weights_answer_as_the_base_with_its_adapter(trained, tmp_path, c
     told = json.loads(end.out)
     assert {"adapter_model.safetensors", "merged/model.safetensors", "merged/tokenizer.json"} <= set(told["sha256"])
     assert not (tmp_path / "out" / "merged" / "adapter_config.json").exists()
+    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert len({path.stat().st_mode for path in files}) == 1  # whoever may read one may read all
     assert str(base) not in (tmp_path / "out" / "merged" / "config.json").read_text()
     ids = torch.arange(3, 60)[None]
     with torch.no_grad():
