@@ -58,7 +58,8 @@ async def talk(folder: Path, options: argparse.Namespace) -> list[Turn]:
                 await asyncio.sleep(options.pause)
                 said = talk.say(" ".join(chosen.choices(WORDS, k=options.words)).capitalize() + ".")
                 first, text = await answer(actor, said)
-                assert actor.last and actor.given
+                assert actor.last
+                assert actor.given
                 turns.append(Turn(first, actor.last.prompt_tokens, actor.given.left_out))
                 talk = said.answer(text)
                 actor.answered(talk)
