@@ -9,13 +9,18 @@ from tests.cli.terminal import roletune
 
 from roletune import pipeline
 from roletune.errors import ModelError, ProjectError, TrainingError
+from roletune.inference.serve.cast import Cast, Performer
+from roletune.inference.serve.listing import describe
+from roletune.inference.serve.refusal import Refusal
+from roletune.inference.settings import ChatSettings
 from roletune.llm.request import ChatRequest
+from roletune.project import Project
 from roletune.records import Evaluation
 from roletune.training.preference_data import PreferSettings
 from roletune.verbs.bundle import write_bundle
-from roletune.verbs.load import load
+from roletune.verbs.load import load, read_persona
 from roletune.verbs.prefer import make_preferring
-from roletune.verbs.serve import _adapter
+from roletune.verbs.serve import _adapter, _whole
 
 from .character import make_character, workbench
 from .inference import tiny
@@ -92,9 +97,25 @@ def test_what_wants_an_adapter_says_so(mira, tmp_path):
     async def refused(bench):
         with pytest.raises(ProjectError, match="trained whole"):
             write_bundle(bench, tmp_path / "mira.zip")
-        with pytest.raises(ModelError, match="trained whole"):
+        with pytest.raises(ModelError, match="by itself: roletune serve"):
             _adapter("mira", bench.project)
         with pytest.raises(TrainingError, match="method: full"):
             await make_preferring(bench, PreferSettings())
 
     asyncio.run(used(mira, refused))
+
+
+def test_alone_it_is_the_model_of_an_endpoint_and_beside_others_it_is_not(mira):
+    gguf = mira / "build" / "adapter" / "model.gguf"
+    gguf.write_bytes(b"GGUF")  # the toy has none: its base did not come as one
+    project = Project.open(mira)
+    try:
+        assert _whole({"mira": project}) == gguf.resolve()
+        assert _whole({"mira": project, "olaf": project}) is None
+    finally:
+        gguf.unlink()
+    assert _whole({"mira": project}) is None
+    cast = Cast({"mira": Performer("mira", read_persona(project), ChatSettings())}, "")
+    assert [one["id"] for one in describe(cast, 0)] == ["mira", "mira+thoughts"]
+    with pytest.raises(Refusal, match="no such model"):
+        cast.find("base")

@@ -68,14 +68,21 @@ def open_characters(folders: Sequence[Path], *, trained: bool = True) -> dict[st
 async def local_stage(
     projects: Mapping[str, Project], settings: LocalEngine, progress: Progress
 ) -> AsyncIterator[tuple[Cast, Engine]]:
-    """All characters on the embedded server: one copy of their base, one adapter each, its strength as asked."""
+    """All characters on the embedded server: one copy of their base, one adapter each, its strength as asked.
+
+    One that was trained whole is there alone: it has no base beside it, and no strength.
+    """
     async with local_server(projects, settings, progress) as server:
         access = server.chat_model(BASE)
 
         def adapter(who: str, strength: float) -> Mapping[str, Any]:
-            return server.chat_model(BASE, {} if who == BASE else {who: strength}).extra
+            if not server.loras and (who == BASE or strength != 1.0):
+                told = "This character was trained whole: there is no base beside it, and no strength but 1."
+                raise Refusal(400, told, "no_strength", "model")
+            return server.chat_model(BASE, {who: strength} if server.loras and who != BASE else {}).extra
 
-        cast = Cast(_performers(projects, local=True), _common_base(projects).label, longest_reply=server.n_ctx)
+        label = _common_base(projects).label if server.loras else ""
+        cast = Cast(_performers(projects, local=True), label, longest_reply=server.n_ctx)
         yield cast, HttpEngine(server.base_url, access.api_key, adapter)
 
 
@@ -85,13 +92,14 @@ async def local_server(
 ) -> AsyncIterator[LocalServer]:
     """The embedded server with the common base of all characters and their adapters by name; it ends with the block.
 
-    Raises ModelError if they have no base in common, or one of them has no adapter that can be served.
+    Of a single character that was trained whole it holds that model instead. Raises ModelError if they have no base in
+    common, or one of them has nothing that can be served so.
     """
-    base = _common_base(projects)
-    loras = [(name, _adapter(name, project)) for name, project in projects.items()]
+    base, whole = _common_base(projects), _whole(projects)
+    loras = [] if whole else [(name, _adapter(name, project)) for name, project in projects.items()]
     context = settings.context or max([LEAST_CONTEXT, *(_room(project) for project in projects.values())])
     server = LocalServer(
-        servable_gguf(base, trainable_folder(base, progress)),
+        whole or servable_gguf(base, trainable_folder(base, progress)),
         loras=loras,
         n_ctx=context,
         n_parallel=settings.slots,
@@ -165,13 +173,20 @@ def _common_base(projects: Mapping[str, Project]) -> Weights:
     return base
 
 
+def _whole(projects: Mapping[str, Project]) -> Path | None:
+    """The model of the only character, if that was trained whole."""
+    if len(projects) != 1:
+        return None
+    path = next(iter(projects.values())).build / "adapter" / WHOLE_GGUF
+    return path.resolve() if path.is_file() and whole_model(path.parent) else None
+
+
 def _adapter(name: str, project: Project) -> Path:
     path = project.build / "adapter" / ADAPTER_GGUF
     if whole_model(path.parent):
         raise ModelError(
-            f"{name} was trained whole (method: full), and this server holds one base with adapters. Serve "
-            f"{path.with_name(WHOLE_GGUF)} with llama-server and put this in front: --upstream URL; roletune chat "
-            f"{project.folder} needs no server."
+            f"{name} was trained whole (method: full), and one server holds one base with adapters, or one such model. "
+            f"Serve it by itself: roletune serve {project.folder}"
         )
     if not path.is_file():
         raise ModelError(f"{name} has no adapter in GGUF. Train it again: roletune train {project.folder} --again")

@@ -63,7 +63,7 @@ class Performer:
 
 @dataclass(frozen=True)
 class Cast:
-    """Everybody that can be asked for: the performers by name, and the base model, called `base_label`."""
+    """Everybody that can be asked for: the performers by name, and the base model, called `base_label` ("": none)."""
 
     performers: Mapping[str, Performer]
     base_label: str
@@ -72,9 +72,9 @@ class Cast:
     def find(self, model: str) -> tuple[ModelName, Performer | None]:
         """Who is meant by a model's name; no performer for the base model. Raises Refusal if there is nobody."""
         name = parse_name(model)
-        if name and (name.who in self.performers or name == ModelName(BASE)):
+        if name and (name.who in self.performers or (self.base_label and name == ModelName(BASE))):
             return name, self.performers.get(name.who)
-        served = ", ".join([*self.performers, BASE])
+        served = ", ".join([*self.performers, *([BASE] if self.base_label else [])])
         raise Refusal(
             404,
             f"There is no such model. Served are: {served}; NAME:0.7 sets the strength of the adapter (0 to 2), "

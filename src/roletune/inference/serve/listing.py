@@ -9,11 +9,11 @@ from roletune.inference.serve.names import BASE
 
 
 def describe(cast: Cast, created: int) -> list[dict[str, Any]]:
-    """Every character, once more with its thoughts shown, and the base model; `created` in seconds since 1970."""
+    """Every character, once more with its thoughts shown, and the base, if there is one; `created`: seconds since 1970."""
     return [
         *(_entry(cast, one.name, created, _told(one)) for one in cast.performers.values()),
         *(_entry(cast, f"{one.name}+thoughts", created, _told(one)) for one in cast.performers.values()),
-        _entry(cast, BASE, created, {"ai_character": False, "name": cast.base_label}),
+        *([_entry(cast, BASE, created, {"ai_character": False, "name": cast.base_label})] if cast.base_label else []),
     ]
 
 
@@ -23,7 +23,7 @@ def _entry(cast: Cast, name: str, created: int, metadata: dict[str, Any]) -> dic
         "object": "model",
         "created": created,
         "owned_by": "roletune",
-        "parent": cast.base_label if name != BASE else None,
+        "parent": (cast.base_label or None) if name != BASE else None,
         "metadata": metadata,
     }
 
