@@ -201,7 +201,8 @@ def test_recipes_are_listed_with_the_meaning_of_every_field(capsys):
     (quick,) = json.loads(roletune(capsys, "recipes", "quick", "--json").out)
     assert set(quick) == set(Recipe.model_fields)
     assert roletune(capsys, "recipes", "quikc").code == 1
-    assert "rank" in roletune(capsys, "recipes").out
+    assert "rank" in roletune(capsys, "recipes", "quick").out
+    assert "learning_rate" in roletune(capsys, "recipes").out
 
 
 def test_the_doctor_says_what_is_missing_and_how_to_install_it():

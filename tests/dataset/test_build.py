@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roletune.dataset.build import build_examples, supervised_share
+from roletune.dataset.build import Built, build_examples, check_rendered, supervised_share
 from roletune.dataset.preview import mask_preview
 from roletune.errors import DatasetError
-from roletune.records import Message, Turn
+from roletune.records import Message, Rejection, Turn
 from roletune.rendering.template import Rendered
 
 from .made import PERSONA, dialogue, renderer
@@ -84,6 +84,13 @@ def test_the_supervised_share_is_that_of_the_tokens():
 def test_no_loss_and_nothing_but_loss_are_refused(rendered, told):
     with pytest.raises(DatasetError, match=told):
         supervised_share(rendered)
+
+
+def test_a_template_that_refuses_every_dialogue_is_told_with_its_reason():
+    refused = [Rejection(stage="dataset", reason="not rendered", detail="no system here", record={"split": "train"})]
+    with pytest.raises(DatasetError, match="1 of 1: no system here"):
+        check_rendered(Built([], refused))
+    check_rendered(Built([], []))
 
 
 def test_the_preview_is_the_text_that_the_model_sees_and_marks_what_it_learns():

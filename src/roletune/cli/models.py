@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import psutil
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -21,7 +22,7 @@ from roletune.errors import RoletuneError
 from roletune.models.cache import cache_dir, cache_note
 from roletune.models.weights import resolve
 from roletune.training.forecast import SCENES, TOKENS_OF_A_SCENE, Forecast, suggest
-from roletune.training.recipe import load_recipe, recipe_names
+from roletune.training.recipe import Recipe, load_recipe, recipe_names
 
 PACKAGED = "smollm2-135m-instruct"
 _PARTS = {
@@ -54,16 +55,37 @@ def recipes(
     name: Annotated[str, typer.Argument(help="A recipe, to see its settings.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List the recipes, or the settings of one."""
+    """Compare the recipes in what differs between them, or explain every setting of one."""
     chosen = [load_recipe(name)] if name else [load_recipe(preset) for preset in recipe_names()]
     if as_json:
         print_json([recipe.settings for recipe in chosen])
         return
-    table = Table("setting", *(recipe.name for recipe in chosen), "meaning")
-    for field, info in type(chosen[0]).model_fields.items():
+    console = Console()
+    console.print(_explained(chosen[0]) if name else _compared(chosen))
+    if not name:
+        console.print("What each setting means: roletune recipes NAME. What takes how much memory: docs/train.md")
+
+
+def _explained(recipe: Recipe) -> Table:
+    table = Table("setting", recipe.name, "meaning")
+    for field, info in Recipe.model_fields.items():
         if field != "name":
-            table.add_row(field, *(_told(recipe.settings[field]) for recipe in chosen), Text(info.description or ""))
-    Console().print(table)
+            table.add_row(field, _told(recipe.settings[field]), Text(info.description or ""))
+    table.columns[1].overflow = "fold"
+    return table
+
+
+def _compared(recipes: list[Recipe]) -> Table:
+    """The settings that are not the same in all."""
+    table = Table("setting", *(recipe.name for recipe in recipes), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for field in Recipe.model_fields:
+        told = [_told(recipe.settings[field]) for recipe in recipes]
+        if field != "name" and len(set(told)) > 1:
+            table.add_row(field, *told)
+    for column in table.columns:
+        column.overflow = "fold"
+    table.columns[0].no_wrap = True
+    return table
 
 
 def _told(value: object) -> str:

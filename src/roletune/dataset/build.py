@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -61,6 +62,20 @@ def _compiled(
         shorter = dialogue.model_copy(update={"shown": dialogue.shown[2:]})
         return _compiled(shorter, persona, renderer, max_tokens, thoughts=thoughts, everybody=everybody)
     return example
+
+
+def check_rendered(built: Built) -> None:
+    """Raise DatasetError, with the reason met most, if the train split is empty since nothing could be rendered.
+
+    A chat template that takes no system message, or is broken, refuses every dialogue alike.
+    """
+    refused = Counter(one.detail for one in built.rejections if one.record.get("split") == "train")
+    if refused and not any(example.split == "train" for example in built.examples):
+        ((reason, often),) = refused.most_common(1)
+        raise DatasetError(
+            f"No dialogue of the train split could be rendered; {often} of {refused.total()}: {reason} All are in "
+            "build/dataset.rejected.jsonl."
+        )
 
 
 def supervised_share(rendered: Sequence[Rendered]) -> float:

@@ -124,21 +124,24 @@ class Renderer:
         return ids
 
     def _apply(self, messages: list[dict[str, str]], *, cue: bool) -> str | None:
+        text = self._tried(messages, cue=cue)
+        return text if isinstance(text, str) else None
+
+    def _tried(self, messages: list[dict[str, str]], *, cue: bool) -> str | jinja2.TemplateError:
         try:
-            text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=cue)
-        except jinja2.TemplateError:
-            return None
-        return str(text)
+            return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=cue))
+        except jinja2.TemplateError as error:
+            return error
 
     def _text(self, messages: Sequence[Message], *, cue: bool = False) -> str:
         plain = [{"role": message.role, "content": self._harmless(message.content)} for message in messages]
         if self._folds(plain):
             plain = _fold_system(plain)
-        text = self._apply(plain, cue=cue)
-        if text is None:
+        text = self._tried(plain, cue=cue)
+        if isinstance(text, jinja2.TemplateError):
             roles = " ".join(message["role"] for message in plain)
             raise RenderError(
-                f"The chat template refuses a conversation of the roles: {roles}. Choose another base model."
+                f"The chat template refuses a conversation of the roles: {roles} ({text}). Choose another base model."
             )
         return text
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from roletune.dataset.build import SPLITS, Built, build_examples, supervised_share
+from roletune.dataset.build import SPLITS, Built, build_examples, check_rendered, supervised_share
 from roletune.dataset.mixture import mix
 from roletune.dataset.preview import mask_preview
 from roletune.dataset.select import draw_share, select_dialogues
@@ -46,10 +46,11 @@ async def make_dataset(bench: Workbench) -> str:
         everybody=settings.loss == "all",
     )
     kept = {split: _keep(bench, split, built) for split in SPLITS}
-    train = [renderer.render(example.messages) for example in kept["train"]]
-    share = supervised_share(train)
     rejected = [*refused, *repeated, *beyond, *not_drawn, *built.rejections]
     write_records(project.rejected("dataset"), rejected)
+    check_rendered(built)
+    train = [renderer.render(example.messages) for example in kept["train"]]
+    share = supervised_share(train)
     statistics = _statistics(bench, selected, kept, train, rejected)
     write_json(project.build / "dataset" / "statistics.json", statistics)
     bench.show(coloured_mask(train[0], renderer))

@@ -9,7 +9,7 @@ from roletune.inference.serve.names import BASE
 
 
 def describe(cast: Cast, created: int) -> list[dict[str, Any]]:
-    """Every character, once more with its thoughts shown, and the base, if there is one; `created`: seconds since 1970."""
+    """Every character, once more with its thoughts shown, and the base if there is one; `created`: seconds of Unix."""
     return [
         *(_entry(cast, one.name, created, _told(one)) for one in cast.performers.values()),
         *(_entry(cast, f"{one.name}+thoughts", created, _told(one)) for one in cast.performers.values()),
