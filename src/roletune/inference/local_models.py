@@ -74,7 +74,10 @@ class LocalModels:
             server = await self._server(lora, whole if scale else None)
             return server.chat_model(identity, {LORA: scale or 0.0} if lora else {})
 
-        return OnDemandModel(f"{identity} {scale}", self._label(scale), open_model)
+        def is_open() -> bool:
+            return self._runs(lora, whole if scale else None)
+
+        return OnDemandModel(f"{identity} {scale}", self._label(scale), open_model, is_open)
 
     async def loaded(self) -> LoadedModel:
         """The base and the adapter in use as torch weights in this process, for numbers that a server does not give."""
@@ -111,7 +114,7 @@ class LocalModels:
     async def _server(self, adapter: Path | None, whole: Path | None = None) -> LocalServer:
         """The local server with this adapter, or of a whole model; one at a time, since each holds all weights."""
         async with self._starting:
-            if self._running is None or self._running[0] != (adapter, whole):
+            if not self._runs(adapter, whole):
                 await self.close()
                 server = LocalServer(
                     # The very weights that are trained on: a coarser file of them answers otherwise (docs/models.md).
@@ -124,4 +127,9 @@ class LocalModels:
                 )
                 await server.start(self.progress)
                 self._running = ((adapter, whole), server)
+            assert self._running is not None
             return self._running[1]
+
+    def _runs(self, adapter: Path | None, whole: Path | None) -> bool:
+        """Whether that server is the one that runs, and has not died."""
+        return self._running is not None and self._running[0] == (adapter, whole) and self._running[1].runs

@@ -10,12 +10,22 @@ from roletune.llm.request import ChatReply, ChatRequest
 
 
 class OnDemandModel:
-    """A ChatModel whose identity is known before it runs: a local server that remembered replies need not start."""
+    """A ChatModel whose identity is known before it runs: a local server that remembered replies need not start.
 
-    def __init__(self, identity: str, name: str, open_model: Callable[[], Awaitable[ChatModel]]) -> None:
+    `is_open` tells whether what was opened still is: a server that has died is opened anew when it is next asked.
+    """
+
+    def __init__(
+        self,
+        identity: str,
+        name: str,
+        open_model: Callable[[], Awaitable[ChatModel]],
+        is_open: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.identity = identity
         self.name = name
         self._open = open_model
+        self._is_open = is_open
         self._model: ChatModel | None = None
         self._opening = asyncio.Lock()
 
@@ -32,6 +42,6 @@ class OnDemandModel:
 
     async def _opened(self) -> ChatModel:
         async with self._opening:
-            if self._model is None:
+            if self._model is None or not self._is_open():
                 self._model = await self._open()
             return self._model

@@ -143,7 +143,8 @@ class LocalServer:
             identity=f"{identity} {json.dumps(scales, sort_keys=True)}" if scales else identity,
             concurrency=self.n_parallel,
             extra={"lora": mixture} if mixture else {},
-            when_gone=f"The embedded server has ended; its log is {self._log_in_use}. Run the command again.",
+            when_gone=f"The embedded server has ended; its log is {self._log_in_use}. "
+            "Ask again, or run the command again: it is started anew.",
         )
 
     def _check(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from roletune.errors import RoletuneError
 from roletune.inference.serve.names import STRONGEST
 from roletune.studio import talk as talks
 from roletune.studio.tabs.filling import Fill, mistakes_shown, shown
@@ -124,9 +125,13 @@ class ChatTab:
     # -- what is shown -----------------------------------------------------------------------------------------------
 
     async def _answers(self, talk: Talk, strength: float) -> AsyncIterator[Shown]:
-        with mistakes_shown():
-            async for now in talks.answer(self.troupe, talk, strength):
-                yield self.view(now)
+        with mistakes_shown("What you said is kept: Another answer asks again."):
+            try:
+                async for now in talks.answer(self.troupe, talk, strength):
+                    yield self.view(now)
+            except RoletuneError:
+                yield self.view(talk)  # of an answer that broke off nothing stays
+                raise
 
     def _kept(self, talk: Talk) -> Talk:
         with mistakes_shown():

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from roletune.errors import RoletuneError
+from roletune.errors import EndpointError, RoletuneError
 
 
 class Fill(NamedTuple):
@@ -21,12 +21,16 @@ class Fill(NamedTuple):
 
 
 @contextmanager
-def mistakes_shown() -> Iterator[None]:
-    """A RoletuneError becomes a message on the page; anything else is a bug, and a traceback on the console."""
+def mistakes_shown(then: str = "") -> Iterator[None]:
+    """A RoletuneError becomes a message on the page; anything else is a bug, and a traceback on the console.
+
+    `then` is what to do after one of an engine or endpoint.
+    """
     try:
         yield
     except RoletuneError as error:
-        raise gr.Error(shown(str(error)), duration=None, print_exception=False, title="That did not work") from error
+        told = f"{error} {then}" if then and isinstance(error, EndpointError) else str(error)
+        raise gr.Error(shown(told), duration=None, print_exception=False, title="That did not work") from error
 
 
 def shown(text: str) -> str:

@@ -187,7 +187,7 @@ class GroupTab:
 
     async def _played(self, lines: AsyncIterator[Group], group: Group, seen: str) -> AsyncIterator[Shown]:
         """The lines as they are spoken; of one that fails nothing stays, and the message says what to do."""
-        with mistakes_shown():
+        with mistakes_shown("What was said is kept: Go on asks again."):
             try:
                 async for group in lines:
                     yield self.view(group, seen)
