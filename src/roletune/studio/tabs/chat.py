@@ -43,7 +43,7 @@ class ChatTab:
             self.next = gr.Button("Another answer ›", size="sm", min_width=110, elem_id="swipe-next")
         with gr.Row(elem_classes="level"):
             self.words = gr.Textbox(
-                label="What you say", lines=1, max_lines=8, scale=5, min_width=260, autofocus=True, max_length=20_000
+                label="What you say", lines=1, max_lines=8, scale=5, min_width=300, autofocus=True, max_length=20_000
             )
             self.send = gr.Button("Send", variant="primary", scale=1, min_width=80)
             self.stop = gr.Button("Stop", scale=1, min_width=80)

@@ -54,21 +54,21 @@ class GroupTab:
     def _words(self) -> None:
         with gr.Row(elem_classes="level"):
             self.words = gr.Textbox(
-                label="What you say in the scene", lines=1, max_lines=8, scale=5, min_width=260, max_length=20_000
+                label="What you say in the scene", lines=1, max_lines=8, scale=5, min_width=300, max_length=20_000
             )
             self.send = gr.Button("Say it", variant="primary", scale=1, min_width=80)
             self.stop = gr.Button("Stop", scale=1, min_width=80)
         with gr.Row(elem_classes="level"):
-            self.next = gr.Dropdown([NEXT], value=NEXT, label="Who goes on", filterable=False, scale=2, min_width=150)
+            self.next = gr.Dropdown([NEXT], value=NEXT, label="Who goes on", filterable=False, scale=2, min_width=200)
             self.go = gr.Button("Go on (G)", elem_classes="key-g", scale=1, min_width=100)
             self.happen = gr.Button("Narrate it", scale=1, min_width=100)
             self.unsay = gr.Button("Take it back", scale=1, min_width=100)
 
     def _people(self) -> None:
         with gr.Row():
-            self.here = gr.CheckboxGroup([], label="Who is in the room", min_width=160)
-            self.hears = gr.CheckboxGroup([], label="Who hears you (nobody: all who are here)", min_width=160)
-            self.seen = gr.Radio([YOU], value=YOU, label="As it is known to", min_width=160)
+            self.here = gr.CheckboxGroup([], label="Who is in the room", min_width=200)
+            self.hears = gr.CheckboxGroup([], label="Who hears you (nobody: all who are here)", min_width=200)
+            self.seen = gr.Radio([YOU], value=YOU, label="As it is known to", min_width=200)
 
     def _setting(self) -> None:
         self.cast = gr.CheckboxGroup([], label="Characters")
@@ -266,15 +266,18 @@ class GroupTab:
         try:
             group = groups.begin(self.troupe, cast)
         except RoletuneError as error:
-            page = render("no_group.html.jinja", why=str(error), several=len(called) > 1, folders=self._folders())
+            page = self._nobody(str(error))
             shown = gr.update(visible=len(called) > 1)
             empty = (None, page, "", "", "", *(gr.skip() for _ in self.controls))
             return *empty, gr.CheckboxGroup(called, value=cast), gr.update(visible=False), shown, shown
         there = gr.update(visible=True)
         return *self.whole(group), gr.CheckboxGroup(called, value=cast), there, there, there
 
-    def _folders(self) -> list[str]:
-        return [str(player.project.folder) for player in self.troupe.players.values()]
+    def _nobody(self, why: str) -> str:
+        players = list(self.troupe.players.values())
+        untrained = [(one.project.character.name, one.project.folder) for one in players if not one.trained]
+        first = players[0].project.folder
+        return render("no_group.html.jinja", why=why, several=len(players) > 1, untrained=untrained, folder=first)
 
 
 def layout(troupe: Troupe, _who: gr.Dropdown) -> Fill:

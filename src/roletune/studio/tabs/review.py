@@ -25,7 +25,7 @@ class ReviewTab:
         self.desk = gr.State(None)
         with gr.Row():
             self.stage = gr.Dropdown([], label="Stage", min_width=160)
-            self.rejected = gr.Checkbox(label="Rows that were not kept (accepting adds them)", min_width=160)
+            self.rejected = gr.Checkbox(label="Rows that were not kept (accepting adds them)", elem_id="rejected")
         self.row = gr.HTML(elem_id="row")
         with gr.Row(visible=False) as self.buttons:
             self.accept = gr.Button("Accept (A)", variant="primary", elem_classes="key-a", min_width=100)
