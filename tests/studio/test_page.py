@@ -285,7 +285,7 @@ def test_another_character_is_chosen_and_what_it_lacks_says_how_to_get_it(page):
     say(page, "Are you there?")
     page.get_by_text("was not trained yet. Run: roletune run").last.wait_for()
     assert page.locator("#conversation").get_by_text("Are you there?").is_visible()
-    assert page.locator(".error").filter(visible=True).count() == 0
+    assert page.locator("main .error").filter(visible=True).count() == 0
 
 
 def test_a_phone_scrolls_in_one_direction_only(browser, studio):
