@@ -8,6 +8,7 @@ import pytest
 import yaml
 from tests.cli.terminal import roletune
 from tests.evaluation import invented
+from tests.inference import tiny
 
 from roletune.dataset.exchange import IGNORED, axolotl_rows, llamafactory_rows, needs_history_mask
 from roletune.engine.store import read_records, write_json, write_text
@@ -54,6 +55,20 @@ def test_a_report_goes_only_with_the_weights_that_it_measured(trained, tmp_path,
         end = roletune(capsys, "export", folder, "--to", tmp_path / "out")
         assert ((tmp_path / "out" / "report.md").is_file(), "not measured" in end.out) == (goes, not goes)
     shutil.rmtree(made)
+
+
+def test_an_adapter_is_not_added_into_a_base_that_it_was_not_trained_on(trained, tmp_path, capsys):
+    folder, base = trained
+    settings = folder / "character.yaml"
+    before = settings.read_text("utf-8")
+    other = tiny.base_folder(tmp_path / "other", "Llama", context=2048)  # of the same sizes
+    settings.write_text(before.replace(str(base), str(other)), "utf-8")
+    try:
+        end = roletune(capsys, "export", folder, "--to", tmp_path / "out", "--merged")
+    finally:
+        settings.write_text(before, "utf-8")
+    assert (end.code, "was trained on" in " ".join(end.err.split())) == (1, True)
+    assert not (tmp_path / "out" / "merged").exists()
 
 
 def test_a_base_without_a_gguf_file_and_a_hub_without_a_card_are_refused(trained, tmp_path, capsys):

@@ -149,16 +149,19 @@ def trl_config(recipe: Recipe, base: str, *, examples: int) -> dict[str, Any]:
     }
 
 
-def differences(recipe: Recipe) -> list[str]:
-    """What any of them does in another way than roletune, for whoever compares results."""
+def differences(recipe: Recipe, *, stops_early: bool = False) -> list[str]:
+    """What the other trainer does in another way than roletune, for whoever compares results.
+
+    `stops_early` says whether its configuration has early stopping: that of Axolotl does.
+    """
     told = [
         "The loss of a step is the mean over its supervised tokens; a mean of the examples' means differs a little.",
         "roletune computes the examples of a step without padding; here each is a batch of its own, accumulated.",
     ]
     if recipe.dropout:
         told.append("Dropout masks are drawn in another order: runs agree as two seeds of one trainer do.")
-    if recipe.patience:
-        told.append(f"Early stopping after {recipe.patience} evaluations without gain is not set up for TRL.")
+    if recipe.patience and not stops_early:
+        told.append(f"Early stopping after {recipe.patience} evaluations without gain is not set up.")
     return told
 
 

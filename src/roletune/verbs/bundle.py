@@ -37,6 +37,7 @@ from roletune.verbs.load import ai_notice, require_made
 from roletune.verbs.modelfile import modelfile
 from roletune.verbs.notices import notices
 from roletune.verbs.report import report_in_use
+from roletune.verbs.runs import check_base
 from roletune.workbench import Workbench
 
 BUNDLE = "bundle.json"
@@ -80,6 +81,7 @@ def write_bundle(bench: Workbench, out: Path) -> Bundle:
             f"{bench.project.character.name} was trained whole (method: full), and a bundle holds an adapter. Take its "
             f"model away with roletune export {bench.project.folder}"
         )
+    check_base(bench.project, bench.base)
     made = dict(_made(bench))
     found = {member: bench.project.folder / each.place for member, each in LAYOUT.items() if each.place}
     measured = report_in_use(bench) is not None

@@ -28,6 +28,7 @@ from roletune.training.exchange import axolotl_config, differences, llamafactory
 from roletune.verbs.dataset import open_renderer
 from roletune.verbs.modelfile import modelfile
 from roletune.verbs.report import card, report_in_use
+from roletune.verbs.runs import check_base
 from roletune.workbench import Workbench
 
 Trainer = Literal["llamafactory", "axolotl", "trl"]
@@ -139,7 +140,7 @@ def write_for(bench: Workbench, trainer: Trainer, folder: Path) -> dict[str, Any
         "folder": str(folder),
         "rows": {split: len(found.rows) for split, found in rows.items()},
         "left_out": sum(found.left_out for found in rows.values()),
-        "differences": differences(recipe),
+        "differences": differences(recipe, stops_early=trainer == "axolotl"),
     }
 
 
@@ -183,6 +184,7 @@ def _adapter(bench: Workbench) -> Path:
     if not trained_weights(adapter):
         character = bench.project.character
         raise ProjectError(f"{character.name} was not trained yet. Run: roletune run {bench.project.folder}")
+    check_base(bench.project, bench.base)
     return adapter
 
 

@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from roletune.engine.store import write_bytes, write_text
 from roletune.errors import TrainingError
 from roletune.models.trained import trained_weights
+from roletune.models.weights import Weights
 from roletune.project import Project
 from roletune.records import Adapter
 from roletune.training.recipe import Recipe
@@ -146,13 +147,24 @@ def check_link(build: Path) -> None:
         )
 
 
-def _put_to_use(bench: Workbench, adapter: Adapter) -> None:
-    if adapter.base_identity != bench.base.identity():
+def check_base(project: Project, base: Weights) -> None:
+    """Raise TrainingError if the run in use was trained on another base than `base`: sizes may fit all the same."""
+    record = project.build / "adapter" / RECORD
+    if record.is_file():
+        _check_base(project, _read(record.resolve()), base)
+
+
+def _check_base(project: Project, adapter: Adapter, base: Weights) -> None:
+    if adapter.base_identity != base.identity():
         raise TrainingError(
             f"The run {adapter.run} was trained on {adapter.base} ({adapter.base_identity}), and the base of "
-            f"{bench.project.character.name} is {bench.base.label} ({bench.base.identity()}). Set `base` in "
-            "character.yaml to the model it was trained on, or use another run."
+            f"{project.character.name} is {base.label} ({base.identity()}). Set `base` in character.yaml to the model "
+            "it was trained on, or use another run."
         )
+
+
+def _put_to_use(bench: Workbench, adapter: Adapter) -> None:
+    _check_base(bench.project, adapter, bench.base)
     point_at(bench.project.build, bench.project.build / "runs" / adapter.run)
 
 

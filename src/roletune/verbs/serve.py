@@ -22,6 +22,7 @@ from roletune.models.weights import Weights, resolve
 from roletune.project import Project
 from roletune.verbs.load import ai_notice, read_backstage, read_persona, require_made
 from roletune.verbs.notices import notices
+from roletune.verbs.runs import check_base
 
 LEAST_CONTEXT = 2048  # tokens of a conversation on the local server
 
@@ -96,6 +97,8 @@ async def local_server(
     common, or one of them has nothing that can be served so.
     """
     base, whole = _common_base(projects), _whole(projects)
+    for project in projects.values():
+        check_base(project, base)
     loras = [] if whole else [(name, _adapter(name, project)) for name, project in projects.items()]
     context = settings.context or max([LEAST_CONTEXT, *(_room(project) for project in projects.values())])
     server = LocalServer(

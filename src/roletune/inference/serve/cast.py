@@ -75,13 +75,9 @@ class Cast:
         if name and (name.who in self.performers or (self.base_label and name == ModelName(BASE))):
             return name, self.performers.get(name.who)
         served = ", ".join([*self.performers, *([BASE] if self.base_label else [])])
-        raise Refusal(
-            404,
-            f"There is no such model. Served are: {served}; NAME:0.7 sets the strength of the adapter (0 to 2), "
-            "NAME+thoughts shows thoughts.",
-            "model_not_found",
-            "model",
-        )
+        strength = "NAME:0.7 sets the strength of the adapter (0 to 2), " if self.base_label else ""
+        told = f"There is no such model. Served are: {served}; {strength}NAME+thoughts shows thoughts."
+        raise Refusal(404, told, "model_not_found", "model")
 
     def body(self, form: ChatForm, name: ModelName, performer: Performer | None) -> dict[str, Any]:
         """What the engine is asked, but for the fields that choose the adapter."""
