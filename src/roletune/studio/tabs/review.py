@@ -28,8 +28,8 @@ class ReviewTab:
             self.rejected = gr.Checkbox(label="Rows that were not kept (accepting adds them)", elem_id="rejected")
         self.row = gr.HTML(elem_id="row")
         with gr.Row(visible=False) as self.buttons:
-            self.accept = gr.Button("Accept (A)", variant="primary", elem_classes="key-a", min_width=100)
-            self.reject = gr.Button("Reject (R)", variant="stop", elem_classes="key-r", min_width=100)
+            self.accept = gr.Button("Accept (A)", variant="primary", elem_classes="key-a", min_width=140)
+            self.reject = gr.Button("Reject (R)", variant="stop", elem_classes="key-r", min_width=140)
             self.edit = gr.Button("Edit (E)", elem_classes="key-e", min_width=80)
             self.skip = gr.Button("Skip (S)", elem_classes="key-s", min_width=80)
             self.back = gr.Button("Back (B)", elem_classes="key-b", min_width=80)
