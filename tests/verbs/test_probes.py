@@ -14,6 +14,7 @@ from roletune.engine.progress import SilentProgress
 from roletune.engine.store import write_json, write_records, write_text
 from roletune.errors import EvaluationError, ProjectError, RefusedError
 from roletune.evaluation.capability import read_choices
+from roletune.evaluation.examples import first_options
 from roletune.evaluation.questions import read_questions
 from roletune.evaluation.report_html import render_html
 from roletune.evaluation.report_markdown import render_markdown
@@ -157,6 +158,14 @@ def test_who_agrees_with_everything_is_in_the_middle_and_steady(folder):
     assert {found.spread.value for found in report.dimensions["adapter"].values()} == {0}
     assert sum(found.unscored for found in report.dimensions["base_prompt"].values()) == 60
     assert report.differences == {}
+
+
+def test_who_ticks_whatever_stands_first_is_told(folder):
+    _, report = run(folder, "questionnaire", base=scripted(lambda _: "Hm.", "b"), character=scripted(lambda _: "A"))
+    first = first_options(report)
+    assert (first["adapter"].count, first["adapter"].n, "base_prompt" in first) == (60, 60, False)
+    page = render_html(invented.report().model_copy(update={"questionnaire": report}))
+    assert "Ticked whatever stood first: adapter 60 of 60" in page
 
 
 def test_a_player_that_learns_is_told_from_one_that_pulls_one_lever(folder):

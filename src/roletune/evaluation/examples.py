@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from roletune.evaluation.bandit import chances_of
+from roletune.evaluation.bootstrap import wilson
 from roletune.records import (
     BanditGame,
     BanditReport,
@@ -18,6 +19,7 @@ from roletune.records import (
     PairedLine,
     PressureAnswer,
     QuestionnaireReport,
+    Rate,
     Report,
     RuledAnswer,
 )
@@ -58,6 +60,7 @@ def examples(report: Report) -> dict[str, Any]:
         "voice": voices(report.voice.heard) if report.voice else {},
         "obedience": obeyed(report.obedience.answers) if report.obedience else {},
         "opinions": opinions(report.questionnaire) if report.questionnaire else [],
+        "first": first_options(report.questionnaire) if report.questionnaire else {},
     }
 
 
@@ -130,6 +133,15 @@ def obeyed(answers: Sequence[RuledAnswer]) -> dict[str, list[RuledAnswer]]:
     kept = sorted((answer for answer, broken in mine if not broken), key=lambda answer: -len(answer.rules))
     worst = sorted((one for one in mine if one[1]), key=lambda one: (-len(one[1]) / len(one[0].rules), -len(one[1])))
     return {"kept": kept[:MOST], "broken": [answer for answer, _ in worst[:MOST]]}
+
+
+def first_options(report: QuestionnaireReport) -> dict[str, Rate]:
+    """By contestant, how often the option that stood first was ticked: whoever always does so has no opinion."""
+    ticked: dict[str, list[bool]] = {}
+    for answer in report.answers:
+        if answer.value is not None:
+            ticked.setdefault(answer.contestant, []).append(answer.value == answer.order[0])
+    return {name: wilson(sum(found), len(found)) for name, found in ticked.items()}
 
 
 def opinions(report: QuestionnaireReport) -> list[Opinion]:
