@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import shutil
 import sys
 
@@ -10,11 +11,11 @@ import yaml
 from tests.cli.terminal import roletune
 
 from roletune.engine.progress import SilentProgress
-from roletune.errors import ModelError, ProjectError
+from roletune.errors import ModelError, ProjectError, TrainingError
 from roletune.inference.chat_file import ChatFile
 from roletune.inference.settings import GroupSettings
 from roletune.project import Project
-from roletune.verbs.load import read_persona
+from roletune.verbs.load import load, read_persona
 from roletune.verbs.talk import open_cast
 
 pytestmark = pytest.mark.model
@@ -78,3 +79,14 @@ def test_several_need_names_of_their_own_and_a_base_that_one_server_can_hold(fol
     profile.write_text(profile.read_text("utf-8").replace('"name":"Mira"', '"name":"Nora"'), "utf-8")
     with pytest.raises(ModelError, match="can't serve"):
         opened([Project.open(folder), Project.open(changed(twin, name="Nora"))])
+
+
+def test_an_adapter_of_another_base_is_not_put_on_stage(folder):
+    record = folder / "build" / "adapter" / "adapter.json"
+    run = folder / "build" / "runs" / record.resolve().parent.name / "adapter.json"
+    written = json.loads(run.read_text("utf-8"))
+    run.write_text(json.dumps(written | {"base_identity": "0" * 16}), "utf-8")
+    with pytest.raises(TrainingError, match="was trained on"):
+        opened([Project.open(folder)])
+    with load(folder) as character, pytest.raises(TrainingError, match="was trained on"):
+        character.reply("Is it Tuesday?")

@@ -170,9 +170,10 @@ class Training:
 
     def _diverged(self, what: str) -> TrainingError:
         kept = f"The best adapter so far, of step {self.state.best_step}, is kept." if self.state.best_step else ""
+        exact = "" if self.model.device.dtype == "float32" else ", or with dtype: float32"
         return TrainingError(
             f"The {what} is no longer a number at step {self.state.step + 1}. Train with a lower learning rate "
-            f"than {self.recipe.learning_rate:g}, or with dtype: float32. {kept}".rstrip()
+            f"than {self.recipe.learning_rate:g}{exact}. {kept}".rstrip()
         )
 
     def _evaluate(self, run_dir: Path, base_label: str, on_point: Callable[[LossPoint], None]) -> None:

@@ -29,6 +29,7 @@ from roletune.prompts import load_prompt
 from roletune.records import Dialogue, Example, Lorebook, Message, Profile, Provenance
 from roletune.rendering.few_shot import FewShot, pairs_of
 from roletune.rendering.persona import Persona
+from roletune.verbs.runs import check_base
 from roletune.workbench import Workbench, open_workbench
 
 
@@ -133,7 +134,9 @@ class _Stage:
 
     async def bench(self) -> Workbench:
         if self._bench is None:
-            self._bench = await self._open.enter_async_context(open_workbench(self._project, self._progress))
+            bench = await self._open.enter_async_context(open_workbench(self._project, self._progress))
+            check_base(self._project, bench.base)
+            self._bench = bench
         return self._bench
 
     def on_stage(self, strength: float) -> ChatModel:

@@ -23,6 +23,7 @@ from roletune.project import Project
 from roletune.prompts import load_prompt
 from roletune.verbs.load import read_backstage, read_persona
 from roletune.verbs.notices import notices
+from roletune.verbs.runs import check_base
 from roletune.verbs.serve import LocalEngine, local_server
 from roletune.workbench import Workbench, open_workbench
 
@@ -102,6 +103,7 @@ def _named(projects: Sequence[Project]) -> dict[str, Project]:
 @asynccontextmanager
 async def _stages(projects: Sequence[Project], bench: Workbench, progress: Progress) -> AsyncIterator[Stages]:
     if len(projects) == 1:
+        check_base(projects[0], bench.base)
         yield Stages({projects[0].character.name: bench.on_stage}, bench.on_stage(0.0))
         return
     async with shared_stages(projects, progress) as stages:
