@@ -87,6 +87,9 @@ def test_each_variant_differs_in_one_thing_and_is_compared_on_the_same_lines(fol
 
 @pytest.mark.model
 def test_leaks_and_needless_refusals_stand_in_the_table_where_they_are_asked_for(folder, capsys):
+    (folder / "boundary.yaml").write_text("questions: []\n", "utf-8")
+    end = roletune(capsys, "ablate", folder, "--vary", "rank=1", "--with", "boundary")
+    assert (end.code, "needs correcting" in end.err, "Variant 1" in end.out + end.err) == (1, True, False)
     (folder / "boundary.yaml").write_text(BOUNDARY, "utf-8")
     end = roletune(capsys, "ablate", folder, "--vary", "rank=1", "--with", "boundary", "--json")
     assert end.code == 0, end.err

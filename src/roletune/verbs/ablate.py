@@ -67,8 +67,11 @@ async def measure_variants(
 ) -> Trials:
     """Train and measure every variant; the dataset of the full recipe must be made. The first one is the full recipe.
 
-    A variant whose dataset can't be made is left out, with the reason. Raises DatasetError if that is the full recipe.
+    A variant whose dataset can't be made is left out, with the reason. Raises DatasetError if that is the full recipe,
+    and ProjectError before any training for boundary questions that can't be asked.
     """
+    if with_boundary:
+        boundary.boundary_questions(bench.project)
     measured, failed = [], dict[str, str]()
     for number, variant in enumerate(variants, 1):
         bench.progress.say(f"Variant {number} of {len(variants)}: {variant.name} ({variant.about})", style="bold")
