@@ -5,10 +5,13 @@ import sys
 
 import pytest
 from tests.character import make_character, workbench
+from tests.evaluation import invented
 
 from roletune.cli.stages import what_next
 from roletune.engine.lock import project_lock
+from roletune.models.weights import resolve
 from roletune.pipeline import METHODS, STAGES
+from roletune.project import Project
 from roletune.training.recipe import Recipe
 
 from .terminal import roletune, without
@@ -185,8 +188,10 @@ def test_an_adapter_is_exported_whole_with_its_hashes(tmp_path, capsys):
     folder = make_character(tmp_path / "mira")
     run = folder / "build" / "runs" / "abc"
     run.mkdir(parents=True)
-    for name in ("adapter_model.safetensors", "adapter_config.json", "adapter.json", "adapter.gguf"):
+    for name in ("adapter_model.safetensors", "adapter_config.json", "adapter.gguf"):
         (run / name).write_text(name)
+    own = invented.adapter(base_identity=resolve(Project.open(folder).base).identity())
+    (run / "adapter.json").write_text(own.model_dump_json())
     (folder / "build" / "adapter").symlink_to("runs/abc")
     assert roletune(capsys, "profile", folder).code == 0  # its persona goes into the Modelfile
     end = roletune(capsys, "export", folder, "--to", tmp_path / "out", "--json")
