@@ -14,7 +14,7 @@ from roletune.errors import ProjectError
 from roletune.project import Project
 from roletune.records import Adapter, Example
 from roletune.verbs.ablate import mean_scores
-from roletune.verbs.variants import read_variants
+from roletune.verbs.variants import read_variants, share_variant, variant_bench
 
 OVERRIDES = {"rank": 2, "epochs": 1, "max_tokens": 2048, "evaluations_per_epoch": 1, "dtype": "float32"}
 SETTINGS = {"scenes": {"count": 0}, "protective": {"count": 0}, "evaluate": {"max_tokens": 10, "resamples": 200}}
@@ -145,6 +145,17 @@ def test_the_score_of_a_line_is_its_mean_over_the_seeds_of_the_lines_that_all_ha
 
     one, two = {"a": Score(1.0, 3), "b": Score(2.0, 1)}, {"a": Score(2.0, 3)}
     assert mean_scores([one, two], {"a"}) == {"a": Score(1.5, 3)}
+
+
+def test_a_share_is_one_of_the_scenes_that_the_full_recipe_trains_on(tmp_path):
+    folder = make_character(tmp_path / "mira", dataset={"train_share": 0.5}, **SETTINGS)
+
+    async def shares():
+        async with workbench(folder) as bench:
+            benches = [variant_bench(bench, share_variant(share)) for share in (1.0, 0.25)]
+            return [own.project.character.dataset.train_share for own in benches]
+
+    assert asyncio.run(shares()) == [0.5, 0.125]
 
 
 @pytest.mark.model

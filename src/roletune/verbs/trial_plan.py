@@ -67,7 +67,7 @@ def _tokens(own: Workbench, variant: Variant, full: DataStatistics) -> int:
     path = own.project.build / "dataset" / "statistics.json"
     if path.is_file():
         return DataStatistics.model_validate_json(path.read_text("utf-8")).train_tokens
-    return round(full.train_tokens * float(variant.dataset.get("train_share", 1.0)))
+    return round(full.train_tokens * variant.share)
 
 
 def _speed(own: Workbench, bench: Workbench) -> float | None:

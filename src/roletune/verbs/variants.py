@@ -46,12 +46,13 @@ class VariantProject(Project):
 
 @dataclass(frozen=True)
 class Variant:
-    """What differs from the full recipe: of the block `dataset:`, and of the recipe."""
+    """What differs from the full recipe: in `dataset:`, the recipe, and the `share` of its scenes that is used."""
 
     name: str
     about: str
     dataset: dict[str, Any] = field(default_factory=dict)
     recipe: dict[str, Any] = field(default_factory=dict)
+    share: float = 1.0
 
     def seeded(self, seed: int, number: int) -> Variant:
         """The same with the seed of another training."""
@@ -78,17 +79,18 @@ def read_variants(wishes: Sequence[str], project: Project) -> list[Variant]:
 
 
 def share_variant(share: float) -> Variant:
-    """A share of the training scenes; all of them are the full recipe."""
+    """A share of the training scenes that the full recipe has; all of them are the full recipe."""
     if share == 1:
         return Variant(FULL, "the recipe as it is")
-    return Variant(f"scenes-{share:g}", f"{share:.4g} of the training scenes", {"train_share": share})
+    return Variant(f"scenes-{share:g}", f"{share:.4g} of the training scenes", share=share)
 
 
 def variant_bench(bench: Workbench, variant: Variant) -> Workbench:
     """The workbench of a variant: the same character, ledger and models, built in a folder of its own."""
     settings = bench.project.character
+    changes = {"train_share": settings.dataset.train_share * variant.share, **variant.dataset}
     # Validated again: a value that nobody may set in character.yaml may not come in by this way either.
-    dataset = type(settings.dataset).model_validate({**settings.dataset.model_dump(), **variant.dataset})
+    dataset = type(settings.dataset).model_validate({**settings.dataset.model_dump(), **changes})
     train = settings.train.model_copy(update={"overrides": {**settings.train.overrides, **variant.recipe}})
     character = settings.model_copy(update={"dataset": dataset, "train": train})
     place = bench.project.build / FOLDER / variant.name
