@@ -28,7 +28,12 @@ def test_a_plan_for_several_processes_on_gpus_that_are_not_here(tmp_path, capsys
     assert (eighth["base"], eighth["processes"]) == ("meta-llama/Meta-Llama-3-70B-Instruct", 8)
     assert (eighth["device"], eighth["dtype"], eighth["verdict"]) == ("cuda", "bfloat16", "fits")
     assert json.loads(roletune(capsys, *asked, "80", "--json").out)["verdict"] == "does not fit"
-    assert "reads the base into its machine's memory" in roletune(capsys, *asked, "80", "--processes", "8").out
+    assert eighth["read_bytes"] == pytest.approx(21.3e9, rel=0.01)
+    assert eighth["host_bytes"] == 128256 * 8192 * 2 + next(
+        part["bytes"] for part in eighth["parts"] if part["name"] == "adapters: masters"
+    )
+    told = " ".join(roletune(capsys, *asked, "80", "--processes", "8").out.split())
+    assert "what the adapters and one weight need: 5.4 GB, 43 GB for all" in told
     assert "rtx4090" in roletune(capsys, *asked, "abacus").err
     assert "go with --plan" in roletune(capsys, "train", folder, "--gpu", "t4").err
 

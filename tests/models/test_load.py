@@ -2,6 +2,7 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from roletune.errors import ModelError
 from roletune.models.load import load_causal_lm, load_tokenizer
@@ -45,3 +46,12 @@ def test_a_folder_without_a_tokenizer_is_a_model_error(tmp_path):
     llama(tmp_path / "m")
     with pytest.raises(ModelError, match="can't be loaded"):
         load_tokenizer(tmp_path / "m")
+
+
+def test_a_weight_that_is_not_in_the_files_is_a_model_error_and_not_drawn(tmp_path):
+    llama(tmp_path / "m")
+    weights = load_file(tmp_path / "m" / "model.safetensors")
+    weights["of_another"] = weights.pop("model.norm.weight")
+    save_file(weights, tmp_path / "m" / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match=r"lacks weights .* model\.norm\.weight"):
+        load_causal_lm(tmp_path / "m", torch.float32)

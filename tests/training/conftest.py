@@ -36,10 +36,10 @@ CONFIGS = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_config():
     def config(family, **settings):
-        return CONFIGS[family](**SHAPE, **settings)
+        return CONFIGS[family](**{**SHAPE, **settings})
 
     return config
 
@@ -64,7 +64,7 @@ def tiny_peft():
     return build
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_sequences():
     """Sequences of given lengths in which every third and fourth of five tokens is learnt."""
 

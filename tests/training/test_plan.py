@@ -1,9 +1,13 @@
 """The memory plan: its sums, what it refuses, and what it says that helps."""
 
+from dataclasses import replace
+
 import pytest
+from transformers.conversion_mapping import get_checkpoint_conversion_mapping
 
 from roletune.errors import ResourceError
 from roletune.models.architecture import well_known
+from roletune.models.unread import KNOWN
 from roletune.training.parts import Place, adapter_weights
 from roletune.training.plan import check_memory, cures, largest_that_fits, plan_memory
 from roletune.training.recipe import load_recipe
@@ -105,3 +109,11 @@ def test_processes_are_offered_what_they_can_do_together():
     fits = {cure.change: cure.fits for cure in cures(whole)}
     assert fits["sharding: fsdp"]
     assert not fits["quantisation: nf4, double_quantisation: true, sharding: none"]
+
+
+def test_a_process_reads_its_share_where_files_need_no_conversion_and_else_the_whole_base():
+    large, eight = well_known("Llama-2-70b-chat-hf"), Place("cpu", "bfloat16", None, 8)
+    plans = [plan_memory(replace(large, family=family), load_recipe("large"), eight) for family in ("llama", "mixtral")]
+    assert plans[0].peak == plans[0].needed  # one weight's file is less than the activations
+    assert plans[1].peak > 2 * 2 * large.weights  # what was read, and its file
+    assert not [family for family in KNOWN if get_checkpoint_conversion_mapping(family)]

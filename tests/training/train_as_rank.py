@@ -1,54 +1,18 @@
-"""A launch of two processes that train as `test_ranks` says in the JSON file of argv.
+"""A launch of two processes that train as `test_ranks` says in the JSON file of argv."""
 
-torchrun's own agent starts them, as forks of this process: what takes a fresh one ten seconds of imports is done once.
-"""
+from launch_two import Written, call_in, launch_two
 
-import json
-import os
-import sys
-from pathlib import Path
-
-os.environ["OMP_NUM_THREADS"] = "1"  # what torchrun gives each process; a fork can't change it any more
-sys.modules["bitsandbytes"] = None  # not here, for PEFT, which would import it: nothing is trained in 4 bits
-
-import peft  # noqa: E402, F401
-from torch.distributed.launcher.api import LaunchConfig, elastic_launch  # noqa: E402
-from transformers import LlamaForCausalLM  # noqa: E402, F401
-
-from roletune.engine.progress import SilentProgress  # noqa: E402
-from roletune.training.ranks import launched, together  # noqa: E402
-from roletune.training.recipe import Recipe  # noqa: E402
-from roletune.training.sequences import TokenSequence  # noqa: E402
-from roletune.training.sft import train  # noqa: E402
-
-
-class Written(SilentProgress):
-    def say(self, message, style=""):
-        with Path(sys.argv[1]).with_name("said.txt").open("a") as file:
-            file.write(f"{message}\n")
+from roletune.training.ranks import launched, together
+from roletune.training.sft import train
 
 
 def train_as_rank(path):
-    settings = json.loads(Path(path).read_text())
     with launched() as working:
         if working:
-            call = {name: [TokenSequence(*fields) for fields in settings[name]] for name in ("train", "validation")}
-            call |= {name: Path(settings[name]) for name in ("base_folder", "run_dir")}
-            call |= {"recipe": Recipe(**settings["recipe"]), **settings["names"]}
+            call = call_in(path)
             together(**call)
             train(**call, progress=Written())
 
 
 if __name__ == "__main__":
-    one_machine = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=2,
-        run_id="test",
-        rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
-        max_restarts=0,
-        monitor_interval=0.1,
-        start_method="fork",
-    )
-    elastic_launch(one_machine, train_as_rank)(sys.argv[1])
+    launch_two(train_as_rank)

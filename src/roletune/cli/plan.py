@@ -18,6 +18,7 @@ from roletune.models.device import Device
 from roletune.models.gpus import GPUS, gpu_named
 from roletune.models.weights import resolve
 from roletune.project import Project
+from roletune.training.parts import bytes_read, divided, host_bytes, read_in_part
 from roletune.training.plan import GB, MemoryPlan, cures
 from roletune.training.ranks import Ranks
 from roletune.training.recipe import check_sharding
@@ -90,6 +91,8 @@ def _told(plan: MemoryPlan) -> dict[str, Any]:
         "free_bytes": plan.place.free,
         "needed_bytes": plan.needed,
         "peak_bytes": plan.peak,
+        "read_bytes": bytes_read(plan.base, plan.recipe, plan.place),
+        "host_bytes": host_bytes(plan.base, plan.recipe, plan.place),
         "verdict": plan.verdict,
         "parts": [dataclasses.asdict(part) for part in plan.parts],
         "cures": [dataclasses.asdict(cure) for cure in cures(plan)],
@@ -107,12 +110,25 @@ def _table(plan: MemoryPlan) -> Table:
 
 
 def _summary(plan: MemoryPlan) -> str:
-    read = ""
-    if plan.place.processes > 1 and plan.place.device == "cuda":
-        each, every = (plan.base.weights * 2 * count / GB for count in (1, plan.place.processes))
-        read = f"While it is loaded, each process reads the base into its machine's memory, {each:.0f} GB: {every:.0f} "
-        read += "GB for all.\n"
+    read = _reading(plan) if plan.place.processes > 1 and plan.place.device == "cuda" else ""
     if plan.place.free is None:
         return f"{read}How much memory is free here can't be told. What lowers the need:"
     whose = " for each of them" if plan.place.processes > 1 else ""
     return f"{read}{plan.place.free / GB:.1f} GB are free{whose}: {plan.verdict}. What lowers the need:"
+
+
+def _reading(plan: MemoryPlan) -> str:
+    """What the machine's memory, not the GPU's, is needed for."""
+    asked = plan.base, plan.recipe, plan.place
+    host, count = host_bytes(*asked) / GB, plan.place.processes
+    if read_in_part(*asked):
+        return (
+            f"While it is loaded, each process reads its share of the base, {bytes_read(*asked) / GB:.1f} GB. Of its "
+            f"machine's memory it takes what the adapters and one weight need: {host:.1f} GB, {count * host:.0f} GB "
+            "for all.\n"
+        )
+    why = " (files of its family may have to be converted)" if divided(plan.recipe, plan.place) else ""
+    return (
+        f"While it is loaded, each process reads the base into its machine's memory{why}, {host:.0f} GB: "
+        f"{count * host:.0f} GB for all.\n"
+    )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     except ImportError as error:
         raise MissingExtraError("Loading a tokenizer", "train") from error
     layout.check(folder)
-    with quiet(), _explained(folder):
+    with quiet(), explained(folder):
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
 
 
@@ -43,15 +43,19 @@ class FourBit:
 def load_causal_lm(
     folder: Path, dtype: torch.dtype, attn_implementation: str | None = None, four_bit: FourBit | None = None
 ) -> PreTrainedModel:
-    """The model in `dtype` on the CPU, or in 4 bits, in evaluation mode. Raises `ModelError` if it can't be loaded."""
+    """The model in `dtype` on the CPU, or in 4 bits, in evaluation mode.
+
+    Raises `ModelError` if it can't be loaded, or weights are missing, which transformers would draw at random.
+    """
     try:
         from transformers import AutoModelForCausalLM
     except ImportError as error:
         raise MissingExtraError("Loading a model", "train") from error
     layout.check(folder)
-    with quiet(), _explained(folder):
-        model = AutoModelForCausalLM.from_pretrained(
+    with quiet(), explained(folder):
+        model, found = AutoModelForCausalLM.from_pretrained(
             folder,
+            output_loading_info=True,
             dtype=dtype,
             attn_implementation=attn_implementation,
             use_safetensors=True,
@@ -59,7 +63,21 @@ def load_causal_lm(
             local_files_only=True,
             **(_quantised(four_bit, dtype) if four_bit else {}),
         )
+    if found["missing_keys"]:
+        raise lacking(folder, found["missing_keys"])
     return model.eval()
+
+
+def lacking(folder: Path, names: Iterable[str]) -> ModelError:
+    """The error of files without weights that the model of their configuration has."""
+    return ModelError(f"{folder} lacks weights that its config.json asks for: {few(names)}. Download the model again.")
+
+
+def few(names: Iterable[str], shown: int = 3) -> str:
+    """The first of some names, and how many more there are."""
+    ordered = sorted(names)
+    more = f" and {len(ordered) - shown} more" if len(ordered) > shown else ""
+    return ", ".join(ordered[:shown]) + more
 
 
 def _quantised(wanted: FourBit, dtype: torch.dtype) -> dict[str, Any]:
@@ -95,7 +113,8 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _explained(folder: Path) -> Iterator[None]:
+def explained(folder: Path) -> Iterator[None]:
+    """What can't be read in a model's folder, as a `ModelError`."""
     from safetensors import SafetensorError
 
     try:

@@ -7,7 +7,7 @@ training and validation need.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
@@ -22,6 +22,7 @@ from roletune.errors import TrainingError
 from roletune.models.device import Device
 from roletune.models.load import FourBit, load_causal_lm, load_tokenizer, quiet
 from roletune.models.trained import WHOLE, write_model
+from roletune.models.unread import UnreadWeight, build_unread
 from roletune.records import fingerprint
 from roletune.training import fast, lora, shards
 from roletune.training.batch import MicroBatch
@@ -38,10 +39,18 @@ class TrainableModel:
     """A causal language model with one LoRA adapter, or trained whole; only `flat.master` is trained.
 
     Where the adapters are fused (`fast.lora`), more of them can stand on the same base (`beside`), each a
-    TrainableModel of its own. `folder` is where the base is: a whole model is saved with its tokenizer.
+    TrainableModel of its own. `folder` is where the base is: a whole model is saved with its tokenizer. `unread`
+    weights are read when they are divided between processes.
     """
 
-    def __init__(self, causal_lm: Any, recipe: Recipe, device: Device, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        causal_lm: Any,
+        recipe: Recipe,
+        device: Device,
+        folder: Path | None = None,
+        unread: Sequence[UnreadWeight] = (),
+    ) -> None:
         self._dtype = getattr(torch, device.dtype)
         self.device = device
         self._folder, self._whole = folder, recipe.method == "full"
@@ -49,8 +58,8 @@ class TrainableModel:
         prepared = _prepared(causal_lm, recipe)
         self.model = prepared if self._whole else _with_adapter(prepared, recipe)
         self._causal_lm = self.model if self._whole else self.model.get_base_model()
-        # Before it goes to a device, where it may not fit whole. The number of layers, 0 where nothing is divided.
-        self.sharded = shards.shard(self._causal_lm, device.name) if shards.wanted(recipe) else 0
+        # Before it goes to a device, where it may not fit whole.
+        self.sharded = shards.shard(self._causal_lm, device.name, unread) if shards.wanted(recipe) else None
         self.model = self.model.to(device.name)
         self._name, self.number, self.cast = lora.ADAPTER, 0, lora.Cast()
         layers = lora.groups(self.model)
@@ -102,6 +111,9 @@ class TrainableModel:
         four_bit = FourBit(device.name, recipe.double_quantisation) if quantised else None
         # What is trained is loaded unrounded: its masters are in fp32.
         dtype = torch.float32 if recipe.method == "full" else getattr(torch, device.dtype)
+        unread = build_unread(folder, dtype, attention) if shards.wanted(recipe) and not quantised else None
+        if unread is not None:
+            return cls(unread.causal_lm, recipe, device, folder, unread.weights)
         return cls(load_causal_lm(folder, dtype, attention, four_bit), recipe, device, folder)
 
     def begin_step(self, seed: int, step: int, rank: int = 0) -> None:

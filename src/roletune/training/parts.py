@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from roletune.models.architecture import Architecture
+from roletune.models.unread import KNOWN
 from roletune.training.recipe import Recipe
 
 # Python with torch, transformers, PEFT and TensorBoard, and the kernels that oneDNN compiles (1 MB for each shape).
@@ -75,6 +76,31 @@ def fused(base: Architecture, recipe: Recipe, place: Place) -> bool:
     return packed(base, recipe, place) and not recipe.gradient_checkpointing
 
 
+def divided(recipe: Recipe, place: Place) -> bool:
+    """Whether the processes share the frozen weights of the layers (`shards.wanted`)."""
+    return recipe.sharding == "fsdp" and place.processes > 1
+
+
+def read_in_part(base: Architecture, recipe: Recipe, place: Place) -> bool:
+    """Whether each reads only its share from the files, as far as that can be told without them (`models.unread`)."""
+    return divided(recipe, place) and base.family in KNOWN
+
+
+def bytes_read(base: Architecture, recipe: Recipe, place: Place) -> float:
+    """What one process reads of the files, in 16 bits a weight: a share of the layers, embedding and head; or all."""
+    share = 1 / place.processes if read_in_part(base, recipe, place) else 1
+    return 2 * (base.linear_weights * share + base.embedding_weights)
+
+
+def host_bytes(base: Architecture, recipe: Recipe, place: Place) -> float:
+    """Memory of its machine that one process takes while it loads for a GPU: the adapters in fp32, which are drawn
+    there, and of the files one weight at a time, or all of them.
+    """
+    largest = base.vocabulary * base.hidden
+    read = largest if read_in_part(base, recipe, place) else base.weights
+    return 4 * adapter_weights(base, recipe) + 2 * read
+
+
 def adapter_weights(base: Architecture, recipe: Recipe) -> int:
     """Weights of the adapters: rank * (in + out) for each adapted layer; none where every weight is trained."""
     if recipe.method == "full":
@@ -119,7 +145,7 @@ def _weights(base: Architecture, recipe: Recipe, place: Place) -> Iterator[Part]
         yield Part("frozen weights", base.linear_weights * bits / 8, f"{millions} in blocks x {bits:.3f} bits (nf4)")
         # PEFT brings what is not quantised to fp32.
         yield Part("embedding and head", base.embedding_weights * 4, f"{outside} x 4 bytes")
-    elif recipe.sharding == "fsdp" and place.processes > 1:
+    elif divided(recipe, place):
         # Its share, and two whole layers: one computes while the next is fetched.
         held = base.linear_weights * (1 / place.processes + 2 / base.layers)
         how = f"({millions} / {place.processes} processes + two layers) x {place.width} bytes"
@@ -129,7 +155,19 @@ def _weights(base: Architecture, recipe: Recipe, place: Place) -> Iterator[Part]
         yield Part("frozen weights", base.linear_weights * place.width, f"{millions} in blocks x {place.width} bytes")
         yield Part("embedding and head", base.embedding_weights * place.width, f"{outside} x {place.width} bytes")
     if place.device == "cpu":
-        yield Part("file of the weights", base.weights * 2, "read in 16 bits, counted until it is closed", "loading")
+        yield from _loaded(base, recipe, place)
+
+
+def _loaded(base: Architecture, recipe: Recipe, place: Place) -> Iterator[Part]:
+    """What is in memory while weights are loaded, and not after."""
+    if read_in_part(base, recipe, place):
+        one = base.vocabulary * base.hidden * 2
+        yield Part("file of one weight", one, "the embedding's, read in 16 bits, counted until it is closed", "loading")
+        return
+    if divided(recipe, place):
+        others = base.linear_weights * (1 - 1 / place.processes - 2 / base.layers) * place.width
+        yield Part("shares of the others", others, "the whole base, before it is divided", "loading")
+    yield Part("file of the weights", base.weights * 2, "read in 16 bits, counted until it is closed", "loading")
 
 
 def _adapters(base: Architecture, recipe: Recipe, place: Place) -> Iterator[Part]:

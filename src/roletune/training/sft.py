@@ -146,7 +146,8 @@ def train_job(
 def _shared(model: TrainableModel, ranks: Ranks) -> str:
     """What is told of a launch."""
     if model.sharded:
-        return f", {model.sharded} layers divided between {ranks.size} processes"
+        read = "the whole base" if model.sharded.read is None else f"{model.sharded.read / 1e9:.3g} GB of it"
+        return f", {model.sharded.layers} layers divided between {ranks.size} processes ({read} read by each)"
     return f", in {ranks.size} processes" if ranks.size > 1 else ""
 
 
