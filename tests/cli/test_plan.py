@@ -27,8 +27,8 @@ def test_a_plan_for_several_processes_on_gpus_that_are_not_here(tmp_path, capsys
     eighth = json.loads(roletune(capsys, *asked, "a100", "--processes", "8", "--json").out)
     assert (eighth["base"], eighth["processes"]) == ("meta-llama/Meta-Llama-3-70B-Instruct", 8)
     assert (eighth["device"], eighth["dtype"], eighth["verdict"]) == ("cuda", "bfloat16", "fits")
-    assert json.loads(roletune(capsys, *asked, "80", "--json").out)["verdict"] == "does not fit"
-    assert eighth["read_bytes"] == pytest.approx(21.3e9, rel=0.01)
+    assert json.loads(roletune(capsys, *asked, "48", "--json").out)["verdict"] == "does not fit"
+    assert eighth["read_bytes"] == pytest.approx(141e9, rel=0.01)  # each weight is quantised as a whole
     assert eighth["host_bytes"] == 128256 * 8192 * 2 + next(
         part["bytes"] for part in eighth["parts"] if part["name"] == "adapters: masters"
     )

@@ -9,15 +9,16 @@ import sys
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # what torchrun gives each process; a fork can't change it any more
-sys.modules["bitsandbytes"] = None  # not here, for PEFT, which would import it: nothing is trained in 4 bits
+if "nf4" not in Path(sys.argv[1]).read_text():
+    sys.modules["bitsandbytes"] = None  # not here, for PEFT, which would import it: nothing is trained in 4 bits
 
-import peft  # noqa: E402, F401
-from torch.distributed.launcher.api import LaunchConfig, elastic_launch  # noqa: E402
-from transformers import LlamaForCausalLM  # noqa: E402, F401
+import peft  # noqa: F401
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+from transformers import LlamaForCausalLM  # noqa: F401
 
-from roletune.engine.progress import SilentProgress  # noqa: E402
-from roletune.training.recipe import Recipe  # noqa: E402
-from roletune.training.sequences import TokenSequence  # noqa: E402
+from roletune.engine.progress import SilentProgress
+from roletune.training.recipe import Recipe
+from roletune.training.sequences import TokenSequence
 
 
 class Written(SilentProgress):

@@ -8,11 +8,16 @@ from safetensors.torch import load_file
 
 from roletune.engine.progress import SilentProgress
 from roletune.models.device import pick_device
+from roletune.models.load import FourBit, load_causal_lm
+from roletune.models.unread import build_unread
+from roletune.records import Adapter
 from roletune.training.batch import MicroBatch
 from roletune.training.flat import gradient
 from roletune.training.model import TrainableModel
 from roletune.training.recipe import Recipe
 from roletune.training.sft import train
+
+from .launches import WEIGHTS, run_two, small_call, train_alone
 
 NAMES = {"base_label": "org/base", "base_identity": "b", "character": "Anne", "data_hash": "d"}
 
@@ -66,6 +71,35 @@ def test_a_recipe_in_4_bits_trains_and_leaves_an_adapter(tiny_base, tiny_sequenc
     assert all(
         torch.isfinite(value).all() for value in load_file(tmp_path / "run" / "adapter_model.safetensors").values()
     )
+
+
+def test_two_processes_that_divide_weights_in_4_bits_train_what_one_does(tiny_base, tiny_sequences, tmp_path):
+    pytest.importorskip("bitsandbytes")
+    four_bits = {"quantisation": "nf4", "double_quantisation": True, "gradient_checkpointing": True}
+    call = small_call(tiny_base, tiny_sequences, sharding="fsdp", micro_tokens=40, **four_bits)
+    alone = train_alone(call, tmp_path / "alone")
+    run_two("train_as_rank.py", call, tmp_path / "two", tmp_path)
+    two = Adapter.model_validate_json((tmp_path / "two" / "adapter.json").read_text())
+    for name in ("step", "tokens", "train_loss", "validation_loss"):
+        left, right = ([getattr(p, name) for p in adapter.curve[1:]] for adapter in (alone, two))
+        assert right == pytest.approx(left, rel=1e-5), name
+    weights = [load_file(folder / WEIGHTS) for folder in (tmp_path / "alone", tmp_path / "two")]
+    torch.testing.assert_close(*weights, rtol=1e-3, atol=1e-5)
+    assert "2 layers divided between 2 processes" in (tmp_path / "said.txt").read_text()
+
+
+def test_a_weight_that_is_divided_in_4_bits_is_the_one_that_is_loaded_whole(tiny_base):
+    pytest.importorskip("bitsandbytes")
+    four_bit = FourBit("cpu", double=True)
+    unread = build_unread(tiny_base, torch.bfloat16, four_bit=four_bit)
+    whole = load_causal_lm(tiny_base, torch.bfloat16, four_bit=four_bit).get_submodule("model.layers.1.mlp.up_proj")
+    (weight,) = (weight for weight in unread.weights if weight.name == "model.layers.1.mlp.up_proj.weight")
+    column, read = weight.take("cpu", slice(100, 300))
+    assert (column.shape, column.dtype, read) == ((200, 1), torch.bfloat16, 64 * 96 * 4)  # of a file in fp32
+    assert torch.equal(column.view(torch.uint8).flatten(), whole.weight.flatten()[200:600])
+    layer = unread.causal_lm.get_submodule("model.layers.1.mlp.up_proj")
+    for name, value in whole.weight.quant_state.as_dict(packed=True).items():
+        torch.testing.assert_close(layer.quant_state.as_dict(packed=True)[name], value, rtol=0, atol=0)
 
 
 def test_weights_in_4_bits_are_a_quarter(tiny_base):

@@ -18,7 +18,7 @@ from roletune.models.device import Device
 from roletune.models.gpus import GPUS, gpu_named
 from roletune.models.weights import resolve
 from roletune.project import Project
-from roletune.training.parts import bytes_read, divided, host_bytes, read_in_part
+from roletune.training.parts import bytes_read, divided, host_bytes, read_one_by_one
 from roletune.training.plan import GB, MemoryPlan, cures
 from roletune.training.ranks import Ranks
 from roletune.training.recipe import check_sharding
@@ -121,11 +121,12 @@ def _reading(plan: MemoryPlan) -> str:
     """What the machine's memory, not the GPU's, is needed for."""
     asked = plan.base, plan.recipe, plan.place
     host, count = host_bytes(*asked) / GB, plan.place.processes
-    if read_in_part(*asked):
+    if read_one_by_one(*asked):
+        what = "its share of the base" if plan.recipe.quantisation == "none" else "the base and keeps its share"
         return (
-            f"While it is loaded, each process reads its share of the base, {bytes_read(*asked) / GB:.1f} GB. Of its "
-            f"machine's memory it takes what the adapters and one weight need: {host:.1f} GB, {count * host:.0f} GB "
-            "for all.\n"
+            f"While it is loaded, each process reads {what}, {bytes_read(*asked) / GB:.1f} GB, one weight after the "
+            f"other. Of its machine's memory that takes what the adapters and one weight need: {host:.1f} GB, "
+            f"{count * host:.0f} GB for all.\n"
         )
     why = " (files of its family may have to be converted)" if divided(plan.recipe, plan.place) else ""
     return (

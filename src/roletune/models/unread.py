@@ -1,7 +1,7 @@
 """A causal language model whose weights are still in their files, for those who don't want all of them.
 
     unread = build_unread(folder, dtype)      # takes no memory, whatever its size
-    unread.weights[0].read(slice(0, 512))     # of one weight these rows, of the file nothing else
+    unread.weights[0].take("cpu", slice(0, 512))     # of one weight these rows, of the file nothing else
 
 Guarantees: what is read and cast is to the bit what `load.load_causal_lm` would have loaded. Where that isn't sure, for
 files that transformers converts when it reads them, there is no such model (None). Files that lack a weight, or have
@@ -12,17 +12,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from roletune.errors import MissingExtraError, ModelError
 from roletune.models import folder as layout
-from roletune.models.load import explained, few, lacking, quiet
+from roletune.models.load import FourBit, explained, few, lacking, quiet
+from roletune.models.unread_weight import UnreadFourBit, UnreadWeight
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor, nn
     from transformers import PreTrainedModel
 
 # Families (transformers' `model_type`) of which this is known without a look at their files: those of `architecture`'s
@@ -32,40 +31,6 @@ KNOWN = frozenset({"gemma", "gemma2", "llama", "mistral", "qwen2", "qwen3", "smo
 _COMPUTED = (r"rotary_emb\.inv_freq$", r"(^|\.)position_ids$")
 
 
-@dataclass(frozen=True, eq=False)
-class UnreadWeight:
-    """One weight: its name in a file, and the modules whose parameter it is; several where it is tied."""
-
-    file: Path
-    name: str
-    places: tuple[tuple[nn.Module, str], ...]
-
-    @property
-    def parameter(self) -> nn.Parameter:
-        """What stands in its places: of its shape and dtype, but without its values until they are `put` there."""
-        module, attribute = self.places[0]
-        parameter: nn.Parameter = getattr(module, attribute)
-        return parameter
-
-    def put(self, values: Tensor) -> None:
-        """Let `values` stand in all its places, trained or frozen as what stood there."""
-        from torch import nn
-
-        parameter = nn.Parameter(values, requires_grad=self.parameter.requires_grad)
-        for module, attribute in self.places:
-            setattr(module, attribute, parameter)
-
-    def read(self, rows: slice | None = None) -> Tensor:
-        """All of it, or some rows, in the file's dtype: a view of the file, of which only these pages are read.
-
-        The file is opened for this weight only: its pages count as this process's memory as long as it is open.
-        """
-        from safetensors import safe_open
-
-        with explained(self.file.parent), safe_open(self.file, framework="pt") as opened:
-            return opened.get_tensor(self.name) if rows is None else opened.get_slice(self.name)[rows]
-
-
 class Unread(NamedTuple):
     """A model and its weights, each once, in the model's order."""
 
@@ -73,11 +38,12 @@ class Unread(NamedTuple):
     weights: tuple[UnreadWeight, ...]
 
 
-def build_unread(folder: Path, dtype: torch.dtype, attn_implementation: str | None = None) -> Unread | None:
-    """The model of a folder as `load_causal_lm` loads it, but for its weights; None if only that can load it.
+def build_unread(
+    folder: Path, dtype: torch.dtype, attn_implementation: str | None = None, four_bit: FourBit | None = None
+) -> Unread | None:
+    """The model of a folder as `load_causal_lm` loads it, but for its weights, which `hold` their places.
 
-    In a weight's place stands one number that is seen at each of its indices: on the CPU, where PEFT looks for a place
-    and a dtype for its adapters, and without memory. Raises `ModelError`.
+    None if only that can load it. Raises `ModelError`.
     """
     layout.check(folder)
     with explained(folder):
@@ -85,11 +51,15 @@ def build_unread(folder: Path, dtype: torch.dtype, attn_implementation: str | No
         stored = _stored(folder)
     if causal_lm is None:
         return None
+    if four_bit is not None:
+        _quantise_linears(causal_lm, four_bit, dtype)
     found = _matched(causal_lm, stored, folder)
     if found is None:
         return None
+    if four_bit is not None:
+        found = tuple(_in_four_bits(weight, four_bit, dtype) for weight in found)
     for weight in found:
-        weight.put(weight.parameter.new_empty((), device="cpu").expand(weight.parameter.shape))
+        weight.hold()
     return Unread(causal_lm.eval(), found)
 
 
@@ -112,6 +82,39 @@ def _build(folder: Path, dtype: torch.dtype, attn_implementation: str | None) ->
     kept_in_fp32 = getattr(causal_lm, "_keep_in_fp32_modules_strict", None)
     with_stored_buffers = len(causal_lm.state_dict()) > len(dict(causal_lm.named_parameters(remove_duplicate=False)))
     return None if converted or kept_in_fp32 or with_stored_buffers else causal_lm
+
+
+def _quantise_linears(causal_lm: Any, four_bit: FourBit, dtype: torch.dtype) -> None:
+    """Put bitsandbytes' layers in the places of linear ones but the head, as transformers does."""
+    import torch
+    from bitsandbytes.nn import Linear4bit
+    from torch import nn
+
+    head = causal_lm.get_output_embeddings()
+    for name, layer in list(causal_lm.named_modules()):
+        if type(layer) is nn.Linear and layer is not head:
+            quantised = Linear4bit(
+                layer.in_features,
+                layer.out_features,
+                bias=layer.bias is not None,
+                compute_dtype=dtype,
+                compress_statistics=four_bit.double,
+                quant_type="nf4",
+                quant_storage=torch.bfloat16,
+                device="meta",
+            )
+            quantised.bias = layer.bias
+            causal_lm.set_submodule(name, quantised)
+    causal_lm.is_loaded_in_4bit = True  # what PEFT asks
+
+
+def _in_four_bits(weight: UnreadWeight, four_bit: FourBit, dtype: torch.dtype) -> UnreadWeight:
+    """The same weight, quantised when it is taken if it is that of a quantised layer."""
+    from bitsandbytes.nn import Params4bit
+
+    if not isinstance(weight.parameter, Params4bit):
+        return weight
+    return UnreadFourBit(weight.file, weight.name, weight.places, four_bit, dtype)
 
 
 class _Stored(NamedTuple):

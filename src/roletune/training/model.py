@@ -22,7 +22,8 @@ from roletune.errors import TrainingError
 from roletune.models.device import Device
 from roletune.models.load import FourBit, load_causal_lm, load_tokenizer, quiet
 from roletune.models.trained import WHOLE, write_model
-from roletune.models.unread import UnreadWeight, build_unread
+from roletune.models.unread import build_unread
+from roletune.models.unread_weight import UnreadWeight
 from roletune.records import fingerprint
 from roletune.training import fast, lora, shards
 from roletune.training.batch import MicroBatch
@@ -111,9 +112,14 @@ class TrainableModel:
         four_bit = FourBit(device.name, recipe.double_quantisation) if quantised else None
         # What is trained is loaded unrounded: its masters are in fp32.
         dtype = torch.float32 if recipe.method == "full" else getattr(torch, device.dtype)
-        unread = build_unread(folder, dtype, attention) if shards.wanted(recipe) and not quantised else None
+        unread = build_unread(folder, dtype, attention, four_bit) if shards.wanted(recipe) else None
         if unread is not None:
             return cls(unread.causal_lm, recipe, device, folder, unread.weights)
+        if quantised and shards.wanted(recipe):
+            raise TrainingError(
+                f"{folder} can't be divided in 4 bits: its files are converted when they are read. Set quantisation: "
+                "none, or sharding: none, or take another base."
+            )
         return cls(load_causal_lm(folder, dtype, attention, four_bit), recipe, device, folder)
 
     def begin_step(self, seed: int, step: int, rank: int = 0) -> None:

@@ -81,14 +81,20 @@ def divided(recipe: Recipe, place: Place) -> bool:
     return recipe.sharding == "fsdp" and place.processes > 1
 
 
-def read_in_part(base: Architecture, recipe: Recipe, place: Place) -> bool:
-    """Whether each reads only its share from the files, as far as that can be told without them (`models.unread`)."""
+def read_one_by_one(base: Architecture, recipe: Recipe, place: Place) -> bool:
+    """Whether each reads weight by weight and keeps its share, as far as that can be told without the files
+    (`models.unread`).
+    """
     return divided(recipe, place) and base.family in KNOWN
 
 
 def bytes_read(base: Architecture, recipe: Recipe, place: Place) -> float:
-    """What one process reads of the files, in 16 bits a weight: a share of the layers, embedding and head; or all."""
-    share = 1 / place.processes if read_in_part(base, recipe, place) else 1
+    """What one process reads of the files, in 16 bits a weight: a share of the layers, embedding and head; or all.
+
+    A weight that is to be quantised is read as a whole.
+    """
+    in_part = read_one_by_one(base, recipe, place) and recipe.quantisation == "none"
+    share = 1 / place.processes if in_part else 1
     return 2 * (base.linear_weights * share + base.embedding_weights)
 
 
@@ -97,7 +103,7 @@ def host_bytes(base: Architecture, recipe: Recipe, place: Place) -> float:
     there, and of the files one weight at a time, or all of them.
     """
     largest = base.vocabulary * base.hidden
-    read = largest if read_in_part(base, recipe, place) else base.weights
+    read = largest if read_one_by_one(base, recipe, place) else base.weights
     return 4 * adapter_weights(base, recipe) + 2 * read
 
 
@@ -142,7 +148,16 @@ def _weights(base: Architecture, recipe: Recipe, place: Place) -> Iterator[Part]
     outside = f"{base.embedding_weights / 1e6:,.0f}M"
     if recipe.quantisation == "nf4":
         bits = _NF4_DOUBLE if recipe.double_quantisation else _NF4
-        yield Part("frozen weights", base.linear_weights * bits / 8, f"{millions} in blocks x {bits:.3f} bits (nf4)")
+        if divided(recipe, place):
+            constants = bits - 4  # in each process those of all
+            held = 4 * (1 / place.processes + 2 / base.layers) + constants
+            how = f"{millions} x (4 bits / {place.processes} processes + 4 in two layers + {constants:.3f}) (nf4)"
+        else:
+            held, how = bits, f"{millions} in blocks x {bits:.3f} bits (nf4)"
+        yield Part("frozen weights", base.linear_weights * held / 8, how)
+        widest = max(columns * rows for columns, rows in base.linears.values())
+        how_wide = f"{widest / 1e6:,.0f}M x {place.width} bytes"
+        yield Part("one weight out of 4 bits", widest * place.width, how_wide, "training")
         # PEFT brings what is not quantised to fp32.
         yield Part("embedding and head", base.embedding_weights * 4, f"{outside} x 4 bytes")
     elif divided(recipe, place):
@@ -160,7 +175,7 @@ def _weights(base: Architecture, recipe: Recipe, place: Place) -> Iterator[Part]
 
 def _loaded(base: Architecture, recipe: Recipe, place: Place) -> Iterator[Part]:
     """What is in memory while weights are loaded, and not after."""
-    if read_in_part(base, recipe, place):
+    if read_one_by_one(base, recipe, place):
         one = base.vocabulary * base.hidden * 2
         yield Part("file of one weight", one, "the embedding's, read in 16 bits, counted until it is closed", "loading")
         return

@@ -98,11 +98,10 @@ def _changes(recipe: Recipe, place: Place) -> Iterator[dict[str, object]]:
         yield {"gradient_checkpointing": True}
     if recipe.method == "full":
         yield {"method": "lora"}
-    elif recipe.quantisation == "none":
-        if several and recipe.sharding == "none":
-            yield {"sharding": "fsdp"}
-        # Weights in 4 bits are not divided (`recipe.check_recipe`).
-        yield {"quantisation": "nf4", "double_quantisation": True, **({"sharding": "none"} if several else {})}
+    elif several and recipe.sharding == "none":
+        yield {"sharding": "fsdp"}
+    if recipe.method == "lora" and recipe.quantisation == "none":
+        yield {"quantisation": "nf4", "double_quantisation": True}
     if recipe.method == "lora" and recipe.rank > 16:
         yield {"rank": 16}
     if recipe.max_tokens > 512:

@@ -135,16 +135,14 @@ def _presets() -> Any:
 def check_sharding(recipe: Recipe, processes: int) -> None:
     """Raise TrainingError where so many processes can't divide what they are asked to.
 
-    What is divided is frozen and of one dtype: `method: full` keeps all masters in one vector (`flat`), and what
-    bitsandbytes packs four bits into has no rows to be divided by. One process has nobody to divide weights with:
-    `sharding` means nothing to it.
+    What is divided is frozen: `method: full` keeps all masters in one vector (`flat`). One process has nobody to divide
+    weights with: `sharding` means nothing to it.
     """
-    if recipe.sharding != "none" and processes > 1 and (recipe.method == "full" or recipe.quantisation != "none"):
-        kept = "method: full" if recipe.method == "full" else f"quantisation: {recipe.quantisation}"
+    if recipe.sharding != "none" and processes > 1 and recipe.method == "full":
         raise TrainingError(
-            f"The recipe '{recipe.name}' asks for sharding: {recipe.sharding} and {kept}, and this version divides "
-            "only frozen weights of 16 or 32 bits between processes. Set sharding: none (roletune train --plan says "
-            "what fits), or train an adapter with quantisation: none."
+            f"The recipe '{recipe.name}' asks for sharding: {recipe.sharding} and method: full, and this version "
+            "divides only frozen weights between processes. Set sharding: none (roletune train --plan says what "
+            "fits), or train an adapter: method: lora."
         )
 
 

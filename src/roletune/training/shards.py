@@ -18,7 +18,7 @@ from typing import Any
 from torch import nn
 
 from roletune.errors import TrainingError
-from roletune.models.unread import UnreadWeight
+from roletune.models.unread_weight import UnreadWeight
 from roletune.training.ranks import Ranks
 from roletune.training.recipe import Recipe
 
@@ -52,9 +52,9 @@ def shard(causal_lm: Any, device: str, unread: Sequence[UnreadWeight] = ()) -> D
             "Set sharding: none, or take another base."
         )
     for weight in unread:  # what is divided without values has to be on the meta device
-        weight.put(weight.parameter.new_empty(weight.parameter.shape, device="meta"))
+        weight.put(weight.blank())
     mesh = init_device_mesh(device, (Ranks.current().size,))
-    divided = {id(weight) for layer in layers for weight in layer.parameters() if not weight.requires_grad}
+    divided = {id(weight) for layer in layers for weight in layer.parameters() if _is_divided(weight)}
     whole = {weight for weight in causal_lm.parameters() if id(weight) not in divided}
     for layer in layers:
         fully_shard(layer, mesh=mesh, reshard_after_forward=True, ignored_params=whole)
@@ -63,23 +63,27 @@ def shard(causal_lm: Any, device: str, unread: Sequence[UnreadWeight] = ()) -> D
     return Division(len(layers), sum(_read(weight, device) for weight in unread) if unread else None)
 
 
+def _is_divided(weight: nn.Parameter) -> bool:
+    """A frozen matrix; norms and biases are small, and beside weights in 4 bits of another dtype."""
+    return not weight.requires_grad and weight.ndim > 1
+
+
 def _read(weight: UnreadWeight, device: str) -> int:
     """Read what this process holds of a weight; returns how many bytes of the file that were."""
     from torch.distributed.tensor import DTensor
 
     empty = weight.parameter
     if not isinstance(empty, DTensor):
-        values = weight.read()
-        weight.put(values.to(device, empty.dtype, copy=True))
-        return values.nbytes
-    values = weight.read(_own_rows(empty.shape[0]))
-    own = values.to(device, empty.dtype, copy=True)
+        values, read = weight.take(device)
+        weight.put(values)
+        return read
+    own, read = weight.take(device, _own_rows(empty.shape[0]))
     weight.put(
         DTensor.from_local(
             own, empty.device_mesh, empty.placements, run_check=False, shape=empty.shape, stride=empty.stride()
         )
     )
-    return values.nbytes
+    return read
 
 
 def _own_rows(rows: int) -> slice:
