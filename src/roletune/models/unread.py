@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from roletune.errors import MissingExtraError, ModelError
 from roletune.models import folder as layout
 from roletune.models.load import FourBit, explained, few, lacking, quiet
-from roletune.models.unread_weight import UnreadFourBit, UnreadWeight
+from roletune.models.unread_four_bit import in_four_bits, quantise_linears
+from roletune.models.unread_weight import UnreadWeight
 
 if TYPE_CHECKING:
     import torch
@@ -52,12 +53,12 @@ def build_unread(
     if causal_lm is None:
         return None
     if four_bit is not None:
-        _quantise_linears(causal_lm, four_bit, dtype)
+        quantise_linears(causal_lm, four_bit, dtype)
     found = _matched(causal_lm, stored, folder)
     if found is None:
         return None
     if four_bit is not None:
-        found = tuple(_in_four_bits(weight, four_bit, dtype) for weight in found)
+        found = tuple(in_four_bits(weight, four_bit, dtype) for weight in found)
     for weight in found:
         weight.hold()
     return Unread(causal_lm.eval(), found)
@@ -82,39 +83,6 @@ def _build(folder: Path, dtype: torch.dtype, attn_implementation: str | None) ->
     kept_in_fp32 = getattr(causal_lm, "_keep_in_fp32_modules_strict", None)
     with_stored_buffers = len(causal_lm.state_dict()) > len(dict(causal_lm.named_parameters(remove_duplicate=False)))
     return None if converted or kept_in_fp32 or with_stored_buffers else causal_lm
-
-
-def _quantise_linears(causal_lm: Any, four_bit: FourBit, dtype: torch.dtype) -> None:
-    """Put bitsandbytes' layers in the places of linear ones but the head, as transformers does."""
-    import torch
-    from bitsandbytes.nn import Linear4bit
-    from torch import nn
-
-    head = causal_lm.get_output_embeddings()
-    for name, layer in list(causal_lm.named_modules()):
-        if type(layer) is nn.Linear and layer is not head:
-            quantised = Linear4bit(
-                layer.in_features,
-                layer.out_features,
-                bias=layer.bias is not None,
-                compute_dtype=dtype,
-                compress_statistics=four_bit.double,
-                quant_type="nf4",
-                quant_storage=torch.bfloat16,
-                device="meta",
-            )
-            quantised.bias = layer.bias
-            causal_lm.set_submodule(name, quantised)
-    causal_lm.is_loaded_in_4bit = True  # what PEFT asks
-
-
-def _in_four_bits(weight: UnreadWeight, four_bit: FourBit, dtype: torch.dtype) -> UnreadWeight:
-    """The same weight, quantised when it is taken if it is that of a quantised layer."""
-    from bitsandbytes.nn import Params4bit
-
-    if not isinstance(weight.parameter, Params4bit):
-        return weight
-    return UnreadFourBit(weight.file, weight.name, weight.places, four_bit, dtype)
 
 
 class _Stored(NamedTuple):

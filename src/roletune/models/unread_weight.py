@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from roletune.models.load import FourBit, explained
+from roletune.models.load import explained
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor, nn
 
 
@@ -65,56 +64,3 @@ class UnreadWeight:
 
         with explained(self.file.parent), safe_open(self.file, framework="pt") as opened:
             return opened.get_tensor(self.name) if rows is None else opened.get_slice(self.name)[rows]
-
-
-@dataclass(frozen=True, eq=False)
-class UnreadFourBit(UnreadWeight):
-    """The weight of a linear layer that is quantised to nf4 when it is taken, from its values in `dtype`.
-
-    Quantised, it is one column of four weights a row, [weights / 4, 1] in bfloat16: numbers of a dtype that
-    `fully_shard` divides and gathers without looking at them, the way of FSDP with QLoRA
-    (https://www.answer.ai/posts/2024-03-06-fsdp-qlora.html). The constants of all rows stay with the layer.
-    """
-
-    four_bit: FourBit
-    dtype: torch.dtype
-
-    def hold(self) -> None:
-        """As for any weight, with what PEFT asks of a quantised one."""
-        import torch
-
-        # In bytes, as bitsandbytes holds them: PEFT keeps adapters beside them in fp32.
-        seen = torch.empty((), dtype=torch.uint8).expand(self.parameter.shape)
-        self._layer.weight = self._as_parameter(seen)
-
-    def blank(self) -> Tensor:
-        """The column without values."""
-        import torch
-
-        return torch.empty(self.parameter.numel() // 4, 1, dtype=torch.bfloat16, device="meta")
-
-    def take(self, device: str, rows: slice | None = None) -> tuple[Tensor, int]:
-        """Rows of the column. All of the weight is read for them, and the layer gets the constants of all."""
-        import torch
-
-        values = self.read()
-        column = self._as_parameter(values.to(self.dtype), storage=torch.bfloat16).to(device).data
-        return (column if rows is None else column[rows].clone()), values.nbytes
-
-    @property
-    def _layer(self) -> Any:
-        return self.places[0][0]
-
-    def _as_parameter(self, values: Tensor, storage: torch.dtype | None = None) -> nn.Parameter:
-        """A parameter of bitsandbytes', which quantises its values when it goes to a device."""
-        import torch
-        from bitsandbytes.nn import Params4bit
-
-        return Params4bit(
-            values,
-            requires_grad=False,
-            compress_statistics=self.four_bit.double,
-            quant_type="nf4",
-            quant_storage=storage or torch.uint8,
-            module=self._layer,
-        )
