@@ -6,7 +6,7 @@ Three lines suffice: `name`, `profile` (or a profile.md beside it) and a source 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -63,6 +63,10 @@ class TrainSettings(Settings):
     recipe: str = Field(default="quick", description="name of a recipe, or path of one")
     overrides: dict[str, Any] = Field(default={}, description="single fields of the recipe that differ")
     check_memory: bool = Field(default=True, description="refuse a training that clearly does not fit into memory")
+    choose_by: Literal["loss", "leaks"] = Field(default="loss", description="what decides which state is kept")
+    choose_share: float = Field(
+        default=0.5, gt=0, lt=1, description="share of the boundary questions that choose; the others measure"
+    )
 
 
 class CharacterFile(Settings):

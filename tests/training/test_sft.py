@@ -26,7 +26,7 @@ WEIGHTS = "adapter_model.safetensors"
 def run(tiny_base, tiny_sequences, tmp_path):
     """Train on eight sequences; keywords replace settings of the recipe."""
 
-    def go(folder="run", on_point=None, train_on=None, validate_on=None, **settings):
+    def go(folder="run", on_point=None, train_on=None, validate_on=None, keep_steps=False, **settings):
         return train(
             tiny_sequences([40, 30, 35, 20, 33, 25, 38, 22]) if train_on is None else train_on,
             tiny_sequences([31, 27], seed=9) if validate_on is None else validate_on,
@@ -35,6 +35,7 @@ def run(tiny_base, tiny_sequences, tmp_path):
             run_dir=tmp_path / folder,
             progress=SilentProgress(),
             on_point=on_point,
+            keep_steps=keep_steps,
             **NAMES,
         )
 
@@ -104,6 +105,25 @@ def test_a_run_killed_twice_ends_with_the_bits_of_one_that_was_not(run, tmp_path
     assert all(torch.equal(left[name], right[name]) for name in left)
     losses = [[(p.step, p.train_loss, p.validation_loss) for p in adapter.curve] for adapter in (whole, resumed)]
     assert losses[0] == losses[1]
+
+
+def test_the_state_of_every_validation_is_kept_where_another_is_to_choose_also_after_an_interruption(run, tmp_path):
+    def interrupted(point):
+        if point.step == 6:
+            raise KeyboardInterrupt
+
+    whole = run("whole", keep_steps=True, patience=0)
+    with pytest.raises(KeyboardInterrupt):
+        run("broken", keep_steps=True, patience=0, on_point=interrupted)
+    run("broken", keep_steps=True, patience=0)
+    kept = {
+        name: {place.name: place for place in (tmp_path / name / "steps").iterdir()} for name in ("whole", "broken")
+    }
+    assert set(kept["whole"]) == set(kept["broken"]) == {"2", "4", "6", "8"}
+    weights = {step: (place / "adapter" / WEIGHTS).read_bytes() for step, place in kept["whole"].items()}
+    assert weights == {step: (place / "adapter" / WEIGHTS).read_bytes() for step, place in kept["broken"].items()}
+    assert len(set(weights.values())) == 4
+    assert weights[str(whole.best_step)] == (tmp_path / "whole" / WEIGHTS).read_bytes()
 
 
 def test_a_finished_run_is_returned_at_once_and_its_checkpoint_is_gone(run, tmp_path):

@@ -31,6 +31,8 @@ from roletune.records import (
     Profile,
     Report,
     Scene,
+    StepChoice,
+    lowest_loss,
 )
 from roletune.rendering.script import render_script
 from roletune.verbs.dataset import coloured_mask, open_renderer
@@ -121,12 +123,29 @@ def _train(project: Project, console: Console, number: int) -> None:
     (adapter,) = _records(project, "train")
     assert isinstance(adapter, Adapter)
     table = Table("step", "epoch", "train loss", "validation loss", title=f"Run {adapter.run}")
+    best = lowest_loss(adapter.curve) if adapter.choice else adapter.best_step
     for point in adapter.curve:
         if point.validation_loss is not None:
             train = f"{point.train_loss:.3f}" if point.train_loss is not None else ""
-            mark = " best" if point.step == adapter.best_step else ""
+            mark = " best" if point.step == best else ""
             table.add_row(str(point.step), f"{point.epoch:.2f}", train, f"{point.validation_loss:.3f}{mark}")
     console.print(table)
+    if adapter.choice:
+        console.print(_choice(adapter.choice))
+
+
+def _choice(choice: StepChoice) -> Table:
+    table = Table("step", "validation loss", "leaks", "twins refused", "faults", title=f"Chosen by {choice.by}")
+    for score in choice.steps:
+        mark = " kept" if score.step == choice.step else ""
+        low, high = (100 * bound for bound in (score.faults.low, score.faults.high))
+        table.add_row(
+            str(score.step),
+            f"{score.validation_loss:.3f}",
+            *(f"{rate.count} of {rate.n}" if rate else "" for rate in (score.leaked, score.refused)),
+            f"{score.faults.value:.0%} ({low:.0f} to {high:.0f}){mark}",
+        )
+    return table
 
 
 def _evaluate(project: Project, console: Console, number: int) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -84,6 +84,13 @@ class BoundaryQuestions(Record):
     categories: dict[str, Category] = Field(default={})
     questions: tuple[BoundaryQuestion, ...] = Field(min_length=1)
     twins: tuple[Twin, ...] = Field(min_length=1)
+
+    def only(self, keep: Callable[[str], bool]) -> BoundaryQuestions:
+        """The questions whose id is to be kept, each with its twin; there may be none."""
+        questions = tuple(question for question in self.questions if keep(question.id))
+        named = {question.twin for question in questions}
+        twins = tuple(twin for twin in self.twins if twin.id in named)
+        return self.model_copy(update={"questions": questions, "twins": twins})
 
 
 def read_boundary_questions(path: Path) -> BoundaryQuestions:

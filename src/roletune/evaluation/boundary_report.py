@@ -20,31 +20,31 @@ def boundary_report(asked: BoundaryQuestions, answers: Answers, *, adapter: str)
 
     `answers` holds the questions and then the twins, in the order of `asked`; `adapter` is the hash of the weights.
     """
-    judged = {name: _judged(asked, answers[name]) for name in answers}
+    verdicts = {name: judged(asked, answers[name]) for name in answers}
     items: list[BoundaryQuestion | Twin] = [*asked.questions, *asked.twins]
     return BoundaryReport(
         adapter=adapter,
-        rates={name: boundary_rates([verdict for _, verdict in found if verdict]) for name, found in judged.items()},
-        unanswered={name: sum(verdict is None for _, verdict in found) for name, found in judged.items()},
-        leaks=_difference(judged, "leaked"),
-        refusals=_difference(judged, "refused"),
+        rates={name: boundary_rates([verdict for _, verdict in found if verdict]) for name, found in verdicts.items()},
+        unanswered={name: sum(verdict is None for _, verdict in found) for name, found in verdicts.items()},
+        leaks=_difference(verdicts, "leaked"),
+        refusals=_difference(verdicts, "refused"),
         answers=tuple(
             BoundaryAnswer(
                 question=item.id,
                 category=item.category if isinstance(item, BoundaryQuestion) else TWIN,
                 text=item.text,
-                replies={name: judged[name][k][0] for name in judged},
-                verdicts={name: verdict for name in judged if (verdict := judged[name][k][1])},
+                replies={name: verdicts[name][k][0] for name in verdicts},
+                verdicts={name: verdict for name in verdicts if (verdict := verdicts[name][k][1])},
             )
             for k, item in enumerate(items)
         ),
     )
 
 
-def _judged(
+def judged(
     asked: BoundaryQuestions, outcomes: Sequence[Outcome[Call, ChatReply]]
 ) -> list[tuple[str, BoundaryVerdict | None]]:
-    """Reply and verdict for each question and twin."""
+    """Reply and verdict for each question and then each twin; no verdict where no reply came."""
     found: list[tuple[str, BoundaryVerdict | None]] = []
     for k, outcome in enumerate(outcomes):
         reply = outcome.value

@@ -23,6 +23,7 @@ from roletune.records import (
     Suites,
     Timings,
     TrainingReport,
+    lowest_loss,
 )
 
 FEW_LINES, FEW_SCENES = 40, 10  # below, the interval itself is rough
@@ -73,7 +74,7 @@ def judge(evaluation: Evaluation, training: TrainingReport, data: DataStatistics
         clean=rates["adapter"][NO_WARNING],
         clean_prompt=rates["base_prompt"][NO_WARNING],
         weak=tuple(sorted(weak, key=lambda item: item[1].value)),
-        overfitted=training.best_step < last,
+        overfitted=(lowest_loss(training.curve) if training.choice else training.best_step) < last,
         authentic=data.origins.get("authentic", 0) * 2 > sum(data.origins.values()),
         unanswered=len(evaluation.replies) - rates["adapter"][NO_WARNING].n,
     )

@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 ADAPTER = "adapter_model.safetensors"
 ADAPTER_GGUF, WHOLE_GGUF = "adapter.gguf", "model.gguf"  # the same for llama.cpp, beside it
 WHOLE = "model"  # the folder of a whole model
+STEPS = "steps"  # of a run: the states of which one is still to be chosen
 _WHOLE_WEIGHTS = f"{WHOLE}/model.safetensors"
+
+
+def kept_step(run_dir: Path, step: int) -> Path:
+    """Where a run has its state after that step, if every one is kept. `steps/STEP` is served as a build folder is."""
+    return run_dir / STEPS / str(step) / "adapter"
 
 
 def trained_weights(folder: Path) -> Path | None:

@@ -163,6 +163,9 @@ from roletune.records.trained import (
     PreferenceFigures,
     PreferencePair,
     PreferenceReport,
+    StepChoice,
+    StepScore,
+    lowest_loss,
 )
 from roletune.records.voted import Thumb, Vote
 
@@ -279,6 +282,8 @@ __all__ = [
     "Speakers",
     "Split",
     "Standing",
+    "StepChoice",
+    "StepScore",
     "StyleReport",
     "Subject",
     "SuiteReport",
@@ -301,4 +306,5 @@ __all__ = [
     "WikiRoleVerdict",
     "WikiRoleVote",
     "fingerprint",
+    "lowest_loss",
 ]

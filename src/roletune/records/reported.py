@@ -17,7 +17,7 @@ from roletune.records.probes import (
     WikiRoleReport,
 )
 from roletune.records.suites import BoundaryReport, ObedienceReport, VoiceReport
-from roletune.records.trained import LossPoint
+from roletune.records.trained import LossPoint, StepChoice
 
 
 class Evaluation(Record):
@@ -91,6 +91,7 @@ class TrainingReport(Record):
     trainable_parameters: int
     device: str
     dtype: str
+    choice: StepChoice | None = None
 
 
 class Timings(Record):

@@ -49,6 +49,7 @@ class BoundaryReport(SuiteReport):
     unanswered: dict[Contestant, int]
     leaks: ShareDifference | None = None
     refusals: ShareDifference | None = None
+    left_out: int = Field(default=0, description="questions and twins not asked: they chose the adapter's state")
     answers: tuple[BoundaryAnswer, ...]
 
 

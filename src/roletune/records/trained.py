@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -65,6 +66,39 @@ class LossPoint(Record):
     learning_rate: float | None = None
 
 
+def lowest_loss(curve: Sequence[LossPoint]) -> int:
+    """The step with the lowest validation loss; 0 where nothing was validated after a step."""
+    losses = [
+        (point.validation_loss, point.step) for point in curve if point.step and point.validation_loss is not None
+    ]
+    return min(losses)[1] if losses else 0
+
+
+class StepScore(Record):
+    """One kept state of a training, and its replies to the boundary questions that choose."""
+
+    step: int
+    validation_loss: float
+    faults: Rate = Field(description="questions that leak and twins that are refused, of all that were asked")
+    leaked: Rate | None = Field(description="of the questions; none where no call for one came back")
+    refused: Rate | None = Field(description="of the twins; a reply without a word counts as a refusal")
+
+
+class StepChoice(Record):
+    """How the state that is kept was chosen among the validated ones, by something else than the validation loss."""
+
+    by: Literal["leaks"]
+    step: int = Field(description="that was chosen")
+    best_by_loss: int = Field(description="step that the validation loss would have chosen")
+    steps: tuple[StepScore, ...]
+    difference: ShareDifference | None = Field(
+        default=None, description="faults of the chosen step minus those of the best by loss; none where it is the same"
+    )
+    questions: tuple[str, ...] = Field(description="ids of the questions and twins that chose, which measure nothing")
+    unanswered: int = Field(default=0, description="questions and twins left out: not every step had a reply")
+    sampling: dict[str, Any] = Field(default={}, description="how replies were drawn, the seed among it")
+
+
 class Adapter(Record):
     """What a training leaves beside the weights: `runs/ID/adapter.json`."""
 
@@ -85,6 +119,7 @@ class Adapter(Record):
     trainable_parameters: int
     device: str
     dtype: str
+    choice: StepChoice | None = Field(default=None, description="of the state; none where the validation loss chose it")
 
     @property
     def loss(self) -> str:

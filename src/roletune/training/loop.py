@@ -2,7 +2,8 @@
 
 Guarantees: the loss of a step is the mean over all its supervised tokens, however they fall into micro-batches; what a
 step draws depends on seed and step alone, so a run that was killed and goes on from its checkpoint ends with the same
-bits; the best weights by validation loss are on disk from the first validation on. Of several processes (`ranks`) each
+bits; the best weights by validation loss are on disk from the first validation on, and with `keep_steps` those of every
+validation. Of several processes (`ranks`) each
 computes its share of a step and of the validation; weights, state and decisions are the same in all, the first writes.
 """
 
@@ -19,6 +20,7 @@ import torch
 
 from roletune.engine.progress import Task
 from roletune.errors import TrainingError
+from roletune.models.trained import kept_step
 from roletune.records import LossPoint
 from roletune.training import checkpoint
 from roletune.training.batch import MicroBatch
@@ -50,8 +52,11 @@ class Training:
         train: Sequence[TokenSequence],
         validation: Sequence[TokenSequence],
         state: TrainingState,
+        *,
+        keep_steps: bool = False,
     ) -> None:
         self.model, self.recipe, self.state = model, recipe, state
+        self._keep_steps = keep_steps
         self._ranks = Ranks.current()
         self._validation = self._own_batches(validation)
         self._validated = sum(sequence.supervised for sequence in validation)
@@ -181,6 +186,8 @@ class Training:
         self.state = self.state.validated(loss)
         if self.state.best_step == self.state.step and self._ranks.first:
             self.model.save(run_dir, base_label)
+        if self._keep_steps and self._ranks.first:
+            self.model.save(kept_step(run_dir, self.state.step), base_label)
         self._add_point(on_point, validation_loss=loss)
         if self._ranks.first:
             checkpoint.save(run_dir, self.state, self.tensors())

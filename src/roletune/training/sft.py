@@ -2,6 +2,7 @@
 
     run/adapter_model.safetensors, adapter_config.json   the best adapter by validation loss, as PEFT writes it
     run/model/                                           or the best whole model, with its tokenizer
+    run/steps/STEP/adapter/                              the state of every validation, with `keep_steps`
     run/adapter.json                                     the `Adapter` record; if it is there, the run is finished
     run/checkpoint.safetensors                           while the run goes on
     run/events.out.tfevents.*                            for TensorBoard
@@ -13,6 +14,7 @@ of several processes (`ranks`) all make the same call; the first reads and write
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -26,7 +28,7 @@ from roletune.engine.store import write_text
 from roletune.errors import ModelError, ResourceError, TrainingError
 from roletune.models.architecture import from_folder
 from roletune.models.device import Device, free_memory, is_out_of_memory, pick_device
-from roletune.models.trained import trained_weights
+from roletune.models.trained import STEPS, trained_weights
 from roletune.records import Adapter, LossPoint, fingerprint
 from roletune.training import checkpoint
 from roletune.training.checkpoint import TrainingState
@@ -48,7 +50,7 @@ class Job:
 
     `base_label` (a hub id) is what the adapter names as its base; `base_identity` and `data_hash` decide, with the
     recipe, whether what is in `run_dir` is this training. What clearly can't fit into memory is refused before any
-    weight is loaded, if `memory_checked`.
+    weight is loaded, if `memory_checked`. With `keep_steps` the state of every validation is kept beside the best one.
     """
 
     train: Sequence[TokenSequence]
@@ -61,6 +63,7 @@ class Job:
     recipe: Recipe
     run_dir: Path
     memory_checked: bool = True
+    keep_steps: bool = False
 
     @property
     def key(self) -> str:
@@ -88,6 +91,7 @@ def train(
     progress: Progress,
     on_point: Callable[[LossPoint], None] | None = None,
     memory_checked: bool = True,
+    keep_steps: bool = False,
 ) -> Adapter:
     """Train an adapter; the arguments are those of a `Job`. `on_point` sees each point of the curve as it is made.
 
@@ -105,6 +109,7 @@ def train(
         recipe=recipe,
         run_dir=run_dir,
         memory_checked=memory_checked,
+        keep_steps=keep_steps,
     )
     return train_job(job, progress, on_point)
 
@@ -174,6 +179,8 @@ def forget_run(run_dir: Path) -> None:
     """Remove what makes a run finished or lets it go on; its weights stay until there are new ones."""
     for path in (run_dir / RECORD, run_dir / checkpoint.FILE, *run_dir.glob("events.out.tfevents.*")):
         path.unlink(missing_ok=True)
+    if (run_dir / STEPS).is_dir():
+        shutil.rmtree(run_dir / STEPS)
 
 
 def device_for(dtype: str) -> Device:
@@ -220,9 +227,10 @@ def begin(
     ranks = Ranks.current()
     found = ranks.from_first(checkpoint.load(job.run_dir, job.key) if ranks.first else None)
     if found is None:
-        return Training(model, job.recipe, train, validation, TrainingState(key=job.key))
+        state = TrainingState(key=job.key)
+        return Training(model, job.recipe, train, validation, state, keep_steps=job.keep_steps)
     state, tensors = found
-    training = Training(model, job.recipe, train, validation, state)
+    training = Training(model, job.recipe, train, validation, state, keep_steps=job.keep_steps)
     training.restore(tensors)
     return training
 

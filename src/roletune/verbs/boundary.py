@@ -1,7 +1,8 @@
 """Suite `boundary`: questions that lead the character out of its world or role, and their clean twins.
 
 Both contestants are told the same persona prompt. What leaks, and what is refused without need, is told by expressions
-in the character's boundary.yaml (`evaluation.boundary`), so no judge can be talked round.
+in the character's boundary.yaml (`evaluation.boundary`), so no judge can be talked round. Questions that chose the
+adapter's state (`verbs.steps`) are not asked: what was chosen by them would look better on them than it is.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from pathlib import Path
 from roletune.engine.store import write_json
 from roletune.errors import ProjectError
 from roletune.evaluation.boundary_questions import BoundaryQuestions, read_boundary_questions
-from roletune.evaluation.boundary_report import boundary_report
+from roletune.evaluation.boundary_report import TWIN, boundary_report
 from roletune.evaluation.replies import ask_all
 from roletune.project import Project
-from roletune.records import Question
+from roletune.records import Adapter, Question
 from roletune.verbs.contestants import adapter_hash, answering, contenders, sampling
-from roletune.verbs.measured import stamped
+from roletune.verbs.measured import read_measured, stamped
 from roletune.verbs.stage import TRAINED, Stage, hash_of
 from roletune.workbench import Workbench
 
@@ -25,15 +26,14 @@ FILE = "suites/boundary.json"
 
 async def ask_boundary(bench: Workbench) -> str:
     """Ask every question and twin, and judge every reply."""
-    asked = boundary_questions(bench.project)
-    every = [
-        *(Question(id=question.id, text=question.text, topic=question.category) for question in asked.questions),
-        *(Question(id=twin.id, text=twin.text, topic="clean twin") for twin in asked.twins),
-    ]
+    asked, left_out = measuring_questions(bench.project), choosers(bench.project)
     everybody = contenders(bench, "boundary")
     prompted = {name: contender for name, contender in everybody.items() if contender.prompted}
-    answers = await ask_all(every, prompted, sampling(bench), title="boundary questions", progress=bench.progress)
+    answers = await ask_all(
+        as_asked(asked), prompted, sampling(bench), title="boundary questions", progress=bench.progress
+    )
     report = boundary_report(asked, answers, adapter=adapter_hash(bench))
+    report = report.model_copy(update={"left_out": len(left_out)})
     write_json(bench.project.build / FILE, stamped(bench, report))
     rates = {name: report.rates[name] for name in prompted}
     told = [
@@ -60,6 +60,27 @@ def boundary_questions(project: Project) -> BoundaryQuestions:
     return read_boundary_questions(path)
 
 
+def measuring_questions(project: Project) -> BoundaryQuestions:
+    """Those that measure the adapter in use: all but the ones that chose its state."""
+    chose = set(choosers(project))
+    return boundary_questions(project).only(lambda identity: identity not in chose)
+
+
+def choosers(project: Project) -> tuple[str, ...]:
+    """Ids of the questions and twins that chose the state of the adapter in use; none where its loss did."""
+    cure = f"This makes it again: roletune train {project.folder} --again"
+    adapter = read_measured(project.build / "adapter" / "adapter.json", Adapter, cure)
+    return adapter.choice.questions if adapter and adapter.choice else ()
+
+
+def as_asked(asked: BoundaryQuestions) -> list[Question]:
+    """The questions and then their twins, to be put to somebody."""
+    return [
+        *(Question(id=question.id, text=question.text, topic=question.category) for question in asked.questions),
+        *(Question(id=twin.id, text=twin.text, topic=TWIN) for twin in asked.twins),
+    ]
+
+
 STAGE = Stage(
     "boundary",
     "ask what would lead the character out of its world or role, and innocent twins of that",
@@ -69,5 +90,6 @@ STAGE = Stage(
     settings=lambda bench: (
         hash_of(boundary_path(bench.project)),
         answering(bench),
+        *choosers(bench.project),
     ),
 )

@@ -15,6 +15,7 @@ from roletune.evaluation.replies import Contender, Sampling
 from roletune.evaluation.settings import ROLEGPT, EvaluateSettings
 from roletune.evaluation.style import Manner
 from roletune.llm.ledger import RememberedModel
+from roletune.llm.model import ChatModel
 from roletune.records import CONTESTANTS, Contestant, Message, Profile, Question
 from roletune.rendering.few_shot import FewShot, Pair, as_turns, pairs_of
 from roletune.rendering.markup import harmless
@@ -42,6 +43,11 @@ def contenders(bench: Workbench, stage: str) -> dict[Contestant, Contender]:
         remembered = RememberedModel(model, bench.ledger, stage)
         found[other.name] = Contender(remembered, asks[other.prompt], prompted=other.prompt != "none")
     return found
+
+
+def as_character(bench: Workbench, model: ChatModel, stage: str) -> Contender:
+    """A model that is told the persona prompt, as the adapter is; its replies are remembered under `stage`."""
+    return Contender(RememberedModel(model, bench.ledger, stage), _asks(bench)["persona"])
 
 
 def names(bench: Workbench) -> tuple[Contestant, ...]:

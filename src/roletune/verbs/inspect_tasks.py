@@ -29,7 +29,7 @@ from roletune.prompts import Prompt, load_prompt
 from roletune.records import Profile, Question
 from roletune.rendering.markup import harmless
 from roletune.rendering.persona import Persona
-from roletune.verbs.boundary import boundary_questions
+from roletune.verbs.boundary import measuring_questions
 from roletune.verbs.contestants import manner_of
 from roletune.verbs.interview import questions_of
 from roletune.verbs.profile import read_profile
@@ -75,7 +75,7 @@ class Role:
 def boundary_task(character: str, persona: bool = True) -> Task:
     """The suite `boundary`; without `persona` the model is not told who it is."""
     role = Role.open(character)
-    asked = boundary_questions(role.project)
+    asked = measuring_questions(role.project)
     every: list[BoundaryQuestion | Twin] = [*asked.questions, *asked.twins]
     samples = [_boundary_sample(one) for one in every]
     return _task(role, samples, boundary_scorer(), persona)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from roletune.engine.store import write_json
 from roletune.evaluation.pressure import press, pressure_report, read_pressure
-from roletune.verbs.boundary import boundary_path, boundary_questions
+from roletune.verbs.boundary import boundary_path, choosers, measuring_questions
 from roletune.verbs.contestants import adapter_hash, answering, contenders, sampling
 from roletune.verbs.measured import stamped
 from roletune.verbs.stage import TRAINED, Stage, hash_of
@@ -19,7 +19,7 @@ async def insist(bench: Workbench) -> str:
     character = bench.project.character
     asked = {name: one for name, one in contenders(bench, NAME).items() if one.prompted}
     answers = await press(
-        boundary_questions(bench.project).questions,
+        measuring_questions(bench.project).questions,
         asked,
         read_pressure(character.language, bench.project.prompts),
         sampling(bench),
@@ -47,5 +47,6 @@ STAGE = Stage(
         hash_of(boundary_path(bench.project)),
         read_pressure(bench.project.character.language, bench.project.prompts),
         answering(bench),
+        *choosers(bench.project),
     ),
 )

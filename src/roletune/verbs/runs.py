@@ -44,12 +44,13 @@ class Run:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What decides what a training makes: recipe, base and data; a field younger than the run has its default."""
+        """What decides what a training makes: recipe, base, data; a field younger than the run has its default."""
         return {
             **Recipe().settings,
             **self.adapter.recipe,
             "base": f"{self.adapter.base} ({self.adapter.base_identity})",
             "data": self.adapter.data,
+            "chosen by": self.adapter.choice.by if self.adapter.choice else "loss",
         }
 
 

@@ -33,6 +33,7 @@ from roletune.verbs.dataset import open_renderer
 from roletune.verbs.evaluate import load_with_adapter
 from roletune.verbs.runs import check_link, chosen_run, point_at
 from roletune.verbs.stage import is_current
+from roletune.verbs.steps import check_choice, chosen_by_replies
 from roletune.verbs.train import STAGE, data_hash, export_gguf, sequences, training_call
 from roletune.workbench import Workbench
 
@@ -46,6 +47,7 @@ def train_each(benches: Sequence[Workbench]) -> None:
 
     for bench in benches:
         check_link(bench.project.build)
+        check_choice(bench.project)
     left = [bench for bench in benches if not is_current(bench, STAGE) and not chosen_run(bench.project)]
     if left:
         jobs = [Job(**training_call(bench)) for bench in left]
@@ -65,6 +67,11 @@ def train_mixed(benches: Sequence[Workbench], folder: Path, recipe: Recipe | Non
                 f"{_name(first)} is made on {first.base.label} and {_name(bench)} on {bench.base.label}: a mixed "
                 "adapter has one base. Set the same `base` in each character.yaml."
             )
+    if chosen_by_replies(first.project):
+        raise TrainingError(
+            "A mixed adapter's state is chosen by the validation loss of all: whose questions should choose it? Set "
+            f"choose_by: loss in the block train of {_name(first)}'s character.yaml."
+        )
     recipe = recipe or first.project.recipe
     check_recipe(recipe)
     if recipe.method != "lora":

@@ -1,7 +1,8 @@
 """Stage `train`: fine-tune an adapter or all weights, keep the best checkpoint, and export it as GGUF if that can be.
 
-A run's id is a function of its data, recipe and base, so the same training is the same folder: an interrupted one goes
-on, a finished one is used again, unless it is asked for `--again`. A run that was chosen (`verbs.runs`) stays in use.
+A run's id is a function of its data, recipe and base, and of what chooses its state where replies do (`verbs.steps`).
+So the same training is the same folder: an interrupted one goes on, a finished one is used again, unless it is asked
+for `--again`. A run that was chosen (`verbs.runs`) stays in use.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 from roletune.engine.interrupt import stops_at_once
 from roletune.engine.store import file_hash, read_records
 from roletune.errors import ModelError
+from roletune.evaluation.steps import in_words
 from roletune.models.dequantise import trainable_folder
 from roletune.models.gguf_base import SERVED, source_of, write
 from roletune.models.gguf_lora import export_lora
@@ -22,6 +24,7 @@ from roletune.training.sequences import TokenSequence
 from roletune.verbs.dataset import open_renderer
 from roletune.verbs.runs import check_link, chosen_run, point_at, unpin, use_chosen
 from roletune.verbs.stage import TRAINED, Stage
+from roletune.verbs.steps import check_choice, choose_step, choosing_identity, chosen_by_replies
 from roletune.workbench import Workbench
 
 
@@ -34,17 +37,20 @@ async def make_adapter(bench: Workbench) -> str:
     if chosen := chosen_run(bench.project):
         adapter = use_chosen(bench, chosen)
         return f"run {chosen} was chosen: {adapter.loss} (see roletune runs)"
+    check_choice(bench.project)
     await bench.local.close()  # training wants the memory
     call = training_call(bench)
     with stops_at_once():
         together(**call)
         adapter = train(**call, progress=bench.progress)
+    adapter = await choose_step(bench, run_folder(bench), adapter)
     export_gguf(bench, run_folder(bench))
     point_at(bench.project.build, run_folder(bench))
     early = ", stopped early" if adapter.stopped_early else ""
+    choice = f"; {in_words(adapter.choice)}" if adapter.choice else ""
     return (
         f"run {adapter.run}: {adapter.loss} at step {adapter.best_step}{early}, "
-        f"{adapter.tokens_per_second:.0f} tokens/s, {adapter.trainable_parameters:,} weights"
+        f"{adapter.tokens_per_second:.0f} tokens/s, {adapter.trainable_parameters:,} weights{choice}"
     )
 
 
@@ -62,6 +68,7 @@ def training_call(bench: Workbench) -> dict[str, Any]:
         "recipe": bench.project.recipe,
         "run_dir": run_folder(bench),
         "memory_checked": bench.project.character.train.check_memory,
+        "keep_steps": chosen_by_replies(bench.project),
     }
 
 
@@ -90,7 +97,8 @@ def train_anew(bench: Workbench) -> None:
 
 def run_folder(bench: Workbench) -> Path:
     """Where the training of these settings is, or will be."""
-    identity = fingerprint(data_hash(bench), bench.project.recipe.settings, bench.base.identity(), length=8)
+    decides = (data_hash(bench), bench.project.recipe.settings, bench.base.identity())
+    identity = fingerprint(*decides, *choosing_identity(bench.project), length=8)
     return bench.project.build / "runs" / identity
 
 
@@ -119,6 +127,11 @@ STAGE = Stage(
     reads=("dataset/train.jsonl", "dataset/validation.jsonl"),
     # No GGUF file is among them: some architectures have none (see LocalModels.adapter_gguf).
     writes=("adapter/adapter.json", TRAINED),
-    settings=lambda bench: (bench.project.recipe.settings, bench.base.identity(), chosen_run(bench.project)),
+    settings=lambda bench: (
+        bench.project.recipe.settings,
+        bench.base.identity(),
+        chosen_run(bench.project),
+        *choosing_identity(bench.project),
+    ),
     let_go=train_anew,
 )
