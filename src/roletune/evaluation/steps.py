@@ -14,7 +14,7 @@ from typing import Any
 from roletune.engine.runner import Outcome
 from roletune.errors import EvaluationError
 from roletune.evaluation.bootstrap import bootstrap_share, wilson
-from roletune.evaluation.boundary_questions import BoundaryQuestions
+from roletune.evaluation.boundary_questions import BoundaryQuestion, BoundaryQuestions, Twin
 from roletune.evaluation.boundary_report import judged
 from roletune.evaluation.replies import Call
 from roletune.evaluation.style import words
@@ -35,7 +35,7 @@ def step_replies(
     step: int, validation_loss: float, asked: BoundaryQuestions, outcomes: Sequence[Outcome[Call, ChatReply]]
 ) -> StepReplies:
     """The replies of a state, judged; `outcomes` are of the questions and then of the twins."""
-    items = [*asked.questions, *asked.twins]
+    items: list[BoundaryQuestion | Twin] = [*asked.questions, *asked.twins]
     twins = {twin.id for twin in asked.twins}
     faults = {
         item.id: verdict.outcome in ("leaked", "refused") or (item.id in twins and not words(reply))
