@@ -30,5 +30,12 @@ def test_bfloat16_is_rounded_once_and_so_never_further_from_the_truth_than_llama
     assert (ours - exact).abs().mean() < 0.8 * (stock(x) - exact).abs().mean()
 
 
+def test_autocast_rounds_nothing_in_it():
+    x, weight = torch.randn(50, 64), torch.rand(64)
+    expected = norm.RMSNorm.apply(x, weight, 1e-5)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(norm.RMSNorm.apply(x, weight, 1e-5), expected)
+
+
 def test_a_norm_that_computes_something_else_keeps_its_code():
     assert norm.install(torch.nn.ModuleList([GemmaRMSNorm(8)])) == 0

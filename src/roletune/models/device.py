@@ -83,6 +83,17 @@ def free_memory(device: Device, sharing: int = 1) -> float | None:
     return float(free / sharing + psutil.Process().memory_info().rss)
 
 
+def free_unused() -> None:
+    """Give back the memory of models that nobody holds any more: their modules hold themselves in cycles."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory was short; on a CPU torch has no class of its own for that."""
     told = str(error).lower()

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def quantise_linears(causal_lm: Any, four_bit: FourBit, dtype: torch.dtype) -> None:
-    """Put bitsandbytes' layers in the places of linear ones but the head, as transformers does."""
+    """Put bitsandbytes' layers in the places of linear ones but the head, as transformers does; the rest is in fp32."""
     import torch
-    from bitsandbytes.nn import Linear4bit
+    from bitsandbytes.nn import Linear4bit, Params4bit
     from torch import nn
 
     head = causal_lm.get_output_embeddings()
@@ -37,6 +37,9 @@ def quantise_linears(causal_lm: Any, four_bit: FourBit, dtype: torch.dtype) -> N
             )
             quantised.bias = layer.bias
             causal_lm.set_submodule(name, quantised)
+    for parameter in causal_lm.parameters():
+        if not isinstance(parameter, Params4bit):
+            parameter.data = parameter.data.float()  # as PEFT would, when it would take memory
     causal_lm.is_loaded_in_4bit = True  # what PEFT asks
 
 

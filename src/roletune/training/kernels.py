@@ -84,7 +84,7 @@ def flash_varlen() -> Callable[..., Tensor]:
 def liger_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
     """`norm.RMSNorm` by Liger: [..., d], [d] -> [..., d]."""
     try:
-        from liger_kernel.ops import LigerRMSNormFunction
+        from liger_kernel.ops.rms_norm import LigerRMSNormFunction
     except ImportError as error:
         raise _broken(LIGER, error) from error
     # Not in place: the gradient that comes in is the residual's too.
@@ -94,7 +94,7 @@ def liger_norm(x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
 def liger_gate(gate: Tensor, up: Tensor) -> Tensor:
     """`gate.GatedSiLU` by Liger: same shape in and out."""
     try:
-        from liger_kernel.ops import LigerSiLUMulFunction
+        from liger_kernel.ops.swiglu import LigerSiLUMulFunction
     except ImportError as error:
         raise _broken(LIGER, error) from error
     return LigerSiLUMulFunction.apply(gate, up)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -150,14 +150,20 @@ class Training:
         """What a checkpoint holds beside the state: masters and the optimizer's moments."""
         return {"master": self.model.flat.master.detach(), **self._optimizer.moments}
 
-    def restore(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Go on from the tensors of a checkpoint whose counters are in `state`."""
+    def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Go on from the tensors of a checkpoint whose counters are in `state`; all processes get the first one's."""
         flat = self.model.flat
         with torch.no_grad():
-            flat.master.copy_(tensors["master"])
+            flat.master.copy_(self._from_first(tensors, "master"))
         flat.refresh()
-        moments = {name: tensors[name].to(flat.master.device) for name in ("exp_avg", "exp_avg_sq")}
+        moments = {name: self._from_first(tensors, name) for name in ("exp_avg", "exp_avg_sq")}
         self._optimizer.restore(self.state.step, moments)
+
+    def _from_first(self, tensors: Mapping[str, torch.Tensor], name: str) -> torch.Tensor:
+        master = self.model.flat.master.detach()
+        tensor = tensors[name].to(master.device) if self._ranks.first else torch.empty_like(master)
+        self._ranks.spread_(tensor)
+        return tensor
 
     def _backward(self, batch: MicroBatch, count: int) -> float:
         """Gradients of a micro-batch's part of the mean over `count` tokens; its value."""
@@ -219,7 +225,8 @@ class Training:
         Where the base is sharded all processes have equally many, each of one forward, and some compute for nothing.
         """
         device, share = self.model.device.name, self.model.packs
-        budget = self.recipe.micro_tokens if share or not self.model.sharded else 1
+        # Taken one by one, sequences have nothing of each other's company but its memory.
+        budget = self.recipe.micro_tokens if share else 1
         parts = [micro_batches(own, budget) for own in divide(sequences, self._ranks.size)]
         own = parts[self._ranks.rank]
         if self.model.sharded:

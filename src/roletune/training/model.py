@@ -30,7 +30,7 @@ from roletune.training.batch import MicroBatch
 from roletune.training.checkpoint import write_tensors
 from roletune.training.dropout import DropoutMasks
 from roletune.training.flat import FlatParameters
-from roletune.training.kernels import choose
+from roletune.training.kernels import Kernels, choose
 from roletune.training.loss import SupervisedLoss
 from roletune.training.recipe import Recipe
 from roletune.training.segments import Sections, Segments
@@ -69,8 +69,11 @@ class TrainableModel:
         # twice, our masks would not be the same ones again.
         own = device.name == "cpu" and not recipe.gradient_checkpointing and not self._whole
         masks = self._masks if own else None
-        self.kernels = choose(self._causal_lm.config, device)
-        self.fast = fast.install(self._causal_lm, layers, self.flat, masks, self.cast, self.kernels)
+        chosen = choose(self._causal_lm.config, device)
+        self.fast = fast.install(self._causal_lm, layers, self.flat, masks, self.cast, chosen)
+        self.kernels = Kernels(
+            flash=chosen.flash and self.fast.attention, liger=chosen.liger and self.fast.norms + self.fast.gates > 0
+        )
 
     def beside(self, recipe: Recipe) -> TrainableModel:
         """Another adapter on the same base, with the weights it would begin with alone; for fused adapters only.
@@ -150,7 +153,7 @@ class TrainableModel:
         if self.packs:
             self.cast.shares = (lora.Share(self.number),)
             return self.scored(self.hidden(batch.ids, batch.positions, batch.segments)[batch.rows], batch, denominator)
-        return torch.stack([self._plain_nll(part) for part in batch.split()]).sum() / denominator
+        return torch.stack([self._plain_nll(part, denominator) for part in batch.split()]).sum()
 
     def hidden(self, ids: Tensor, positions: Tensor, segments: Segments | Sections) -> Tensor:
         """What goes into the head [rows, hidden], for a model that packs; `cast` says whose rows they are."""
@@ -165,11 +168,15 @@ class TrainableModel:
         head = self._causal_lm.get_output_embeddings().weight
         return SupervisedLoss.apply(hidden.to(head.dtype), head, batch.targets, denominator)
 
-    def _plain_nll(self, batch: MicroBatch) -> Tensor:
-        """One sequence through the model's own head and loss, whatever they are."""
+    def _plain_nll(self, batch: MicroBatch, denominator: float) -> Tensor:
+        """One sequence through transformers' own attention, and through its head where that is not a plain one."""
+        if self.fast.loss:
+            with self._precision():
+                hidden = self._causal_lm.base_model(input_ids=batch.ids, use_cache=False).last_hidden_state[0]
+            return self.scored(hidden[batch.rows], batch, denominator)
         with self._precision():
             logits = self._causal_lm(input_ids=batch.ids, logits_to_keep=batch.rows, use_cache=False).logits[0]
-        return functional.cross_entropy(logits.float(), batch.targets, reduction="sum")
+        return functional.cross_entropy(logits.float(), batch.targets, reduction="sum") / denominator
 
     def _precision(self) -> torch.autocast:
         """PEFT's own forward keeps adapters in fp32: it needs autocast. Ours has its copies, a whole model is one."""

@@ -44,7 +44,8 @@ class RMSNorm(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
         """[..., d], [d] -> [..., d]."""
         wide = _own(x)
-        scale = (torch.linalg.vecdot(wide, wide) / x.shape[-1] + epsilon).rsqrt_().unsqueeze_(-1)
+        # Not by a product of vectors: autocast would round that to 16 bits.
+        scale = wide.square().mean(-1, keepdim=True).add_(epsilon).rsqrt_()
         ctx.save_for_backward(x, weight, scale)
         return wide.mul_(scale).mul_(weight).to(x.dtype)
 
@@ -58,7 +59,7 @@ class RMSNorm(torch.autograd.Function):
         if ctx.needs_input_grad[1]:
             grad_weight = (grad * normed).flatten(0, -2).sum(0).to(weight.dtype)
         grad.mul_(weight)
-        mean = (torch.linalg.vecdot(grad, normed) / x.shape[-1]).unsqueeze_(-1)
+        mean = (grad * normed).mean(-1, keepdim=True)
         return grad.addcmul_(normed, mean, value=-1).mul_(scale).to(x.dtype), grad_weight, None
 
 

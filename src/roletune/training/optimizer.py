@@ -47,7 +47,9 @@ class MasterOptimizer:
     def restore(self, step: int, moments: dict[str, Tensor]) -> None:
         """Go on after `step` updates."""
         if self._names == _MOMENTS["adamw"]:
-            self._inner.state[self._master] = {"step": torch.tensor(float(step)), **moments}
+            # Where the fused kernel looks for it: a GPU's can't read a number in the machine's memory.
+            count = torch.tensor(float(step), device=self._master.device)
+            self._inner.state[self._master] = {"step": count, **moments}
             return
         with _quiet():
             self._inner.init_state(self._inner.param_groups[0], self._master, 0, 0)

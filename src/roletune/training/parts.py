@@ -7,7 +7,7 @@ own where these do not apply); `benchmarks/memory.py` compares them with measure
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from roletune.models.architecture import Architecture
@@ -19,7 +19,7 @@ PROCESS = {"cpu": 0.55e9, "cuda": 0.7e9, "mps": 0.55e9}  # on a GPU: the context
 # Between what is kept, a process's allocator leaves what was freed: measured with glibc on SmolLM2-135M, whose kept
 # tensors are to the percent what is predicted, and take 1.4 times as much.
 HOLES = 0.4
-_FAST_ATTENTION = frozenset({"llama", "mistral", "qwen2", "qwen3", "smollm3"})  # see `fast`
+_FAST_ATTENTION = frozenset({"llama", "mistral", "qwen2", "qwen3", "smollm3"})  # and a plain head: see `fast`
 _NF4 = 4 + 32 / 64  # bits a weight: 4, and a scale in fp32 for each block of 64
 _NF4_DOUBLE = 4 + 8 / 64 + 32 / (64 * 256)  # the scales in 8 bits, and a scale for each 256 of these
 _LOSS_ROWS = 128  # see `loss.CHUNK`
@@ -197,6 +197,8 @@ def _adapters(base: Architecture, recipe: Recipe, place: Place) -> Iterator[Part
 
 def _computing(base: Architecture, recipe: Recipe, place: Place) -> Iterator[Part]:
     rows, quick = widest_rows(recipe), fused(base, recipe, place)
+    if recipe.quantisation == "nf4":  # beside weights in 4 bits all that flows between them is in fp32
+        place = replace(place, dtype="float32")
     layer = (_fast_layer if quick else _stock_layer)(base, recipe, place)
     kind = "fast path" if quick else "stock path"
     if recipe.gradient_checkpointing:
@@ -213,7 +215,8 @@ def _computing(base: Architecture, recipe: Recipe, place: Place) -> Iterator[Par
         yield Part("holes between activations", HOLES * rows * held, f"{HOLES} of the activations", "training")
     backward = 4 * base.inner * place.width
     yield Part("backward of a layer", rows * backward, f"{rows:,} rows x {backward / 1e3:,.1f} kB", "training")
-    scored = _LOSS_ROWS if packed(base, recipe, place) else int(rows * _SUPERVISED)
+    # Other heads than plain ones score a conversation's rows at once (`fast.has_plain_head`).
+    scored = _LOSS_ROWS if base.family in _FAST_ATTENTION else int(rows * _SUPERVISED)
     # In the model's precision, in fp32, and the softmax of it.
     wide = scored * base.vocabulary * (place.width + 8)
     yield Part("logits", wide, f"{scored:,} rows x {base.vocabulary:,} words x {place.width + 8} bytes", "training")

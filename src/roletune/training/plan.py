@@ -101,7 +101,9 @@ def _changes(recipe: Recipe, place: Place) -> Iterator[dict[str, object]]:
     elif several and recipe.sharding == "none":
         yield {"sharding": "fsdp"}
     if recipe.method == "lora" and recipe.quantisation == "none":
-        yield {"quantisation": "nf4", "double_quantisation": True}
+        # All that is computed beside them is in fp32, and worth little unless it is computed twice.
+        twice = {} if recipe.gradient_checkpointing else {"gradient_checkpointing": True}
+        yield {"quantisation": "nf4", "double_quantisation": True, **twice}
     if recipe.method == "lora" and recipe.rank > 16:
         yield {"rank": 16}
     if recipe.max_tokens > 512:

@@ -70,6 +70,13 @@ class Ranks:
 
             distributed.all_reduce(tensor)
 
+    def spread_(self, tensor: Tensor) -> None:
+        """Let a tensor be that of the first process, in place; for what is too large to be pickled."""
+        if self.size > 1:
+            from torch import distributed
+
+            distributed.broadcast(tensor, src=0)
+
     def from_first(self, value: T) -> T:
         """What the first process has for `value`; anything that can be pickled."""
         if self.size == 1:

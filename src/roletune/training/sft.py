@@ -27,7 +27,7 @@ from roletune.engine.progress import Progress
 from roletune.engine.store import write_text
 from roletune.errors import ModelError, ResourceError, TrainingError
 from roletune.models.architecture import from_folder
-from roletune.models.device import Device, free_memory, is_out_of_memory, pick_device
+from roletune.models.device import Device, free_memory, free_unused, is_out_of_memory, pick_device
 from roletune.models.trained import STEPS, trained_weights
 from roletune.records import Adapter, LossPoint, fingerprint
 from roletune.training import checkpoint
@@ -121,6 +121,18 @@ def train_job(
     load: Callable[[Path, Recipe, Device], TrainableModel] = TrainableModel.load,
 ) -> Adapter:
     """The same of a `Job`; `load` gives the model that is trained."""
+    try:
+        return _train_job(job, progress, on_point, load)
+    finally:
+        free_unused()  # the next model may not fit beside what this one left
+
+
+def _train_job(
+    job: Job,
+    progress: Progress,
+    on_point: Callable[[LossPoint], None] | None,
+    load: Callable[[Path, Recipe, Device], TrainableModel],
+) -> Adapter:
     recipe, ranks = job.recipe, Ranks.current()
     finished = ranks.from_first(finished_run(job.run_dir, job.key) if ranks.first else None)
     if finished is not None:
@@ -225,13 +237,13 @@ def begin(
 ) -> Training:
     """A fresh training, or the one whose checkpoint is in the run's folder."""
     ranks = Ranks.current()
-    found = ranks.from_first(checkpoint.load(job.run_dir, job.key) if ranks.first else None)
-    if found is None:
-        state = TrainingState(key=job.key)
-        return Training(model, job.recipe, train, validation, state, keep_steps=job.keep_steps)
-    state, tensors = found
-    training = Training(model, job.recipe, train, validation, state, keep_steps=job.keep_steps)
-    training.restore(tensors)
+    found = checkpoint.load(job.run_dir, job.key) if ranks.first else None
+    state = ranks.from_first(found[0] if found else None)
+    training = Training(
+        model, job.recipe, train, validation, state or TrainingState(key=job.key), keep_steps=job.keep_steps
+    )
+    if state is not None:
+        training.restore(found[1] if found else {})
     return training
 
 
