@@ -44,6 +44,13 @@ def test_checkpointing_changes_neither_loss_nor_gradient(tiny_base, tiny_sequenc
     assert float((same - grad).norm()) < 2 * close * float(grad.norm())
 
 
+def test_where_peft_computes_the_adapters_are_in_memory_once(tiny_base):
+    device = dataclasses.replace(pick_device("cpu"), dtype="bfloat16")
+    for twice in (False, True):
+        flat = TrainableModel.load(tiny_base, Recipe(rank=4, gradient_checkpointing=twice), device).flat
+        assert (flat.compute.data_ptr() == flat.master.data_ptr()) == twice
+
+
 def test_a_recipe_in_4_bits_trains_and_leaves_an_adapter(tiny_base, tiny_sequences, tmp_path):
     pytest.importorskip("bitsandbytes")
     adapter = train(

@@ -64,10 +64,10 @@ class TrainableModel:
         self.model = self.model.to(device.name)
         self._name, self.number, self.cast = lora.ADAPTER, 0, lora.Cast()
         layers = lora.groups(self.model)
-        self._bind(layers, recipe)
         # Elsewhere than on a CPU, drawing masks is cheap and PEFT's own forward is good; where a layer is computed
         # twice, our masks would not be the same ones again.
         own = device.name == "cpu" and not recipe.gradient_checkpointing and not self._whole
+        self._bind(layers, recipe, copied=own or self._whole)
         masks = self._masks if own else None
         chosen = choose(self._causal_lm.config, device)
         self.fast = fast.install(self._causal_lm, layers, self.flat, masks, self.cast, chosen)
@@ -94,11 +94,12 @@ class TrainableModel:
         """The base as it was, without any adapter, for another TrainableModel; this one is of no use any more."""
         return self.model.unload()
 
-    def _bind(self, layers: list[list[Any]], recipe: Recipe) -> None:
+    def _bind(self, layers: list[list[Any]], recipe: Recipe, *, copied: bool = True) -> None:
         parameters = _all_parameters(self.model) if self._whole else lora.ordered_parameters(layers, self._name)
         for parameter in parameters:
             parameter.requires_grad_(True)  # PEFT freezes all adapters but the first
-        self.flat = FlatParameters(parameters, self._dtype, in_place=self._whole)
+        # PEFT's own forward reads the masters, and autocast rounds them.
+        self.flat = FlatParameters(parameters, self._dtype if copied else torch.float32, in_place=self._whole)
         self._generator = torch.Generator()
         self._masks = DropoutMasks(recipe.dropout, self._dtype, self.device.name, self._generator)
 
