@@ -65,8 +65,8 @@ def sequences(seed: int, count: int, length: int) -> list[Any]:
 def work(numbers: list[int], asked: argparse.Namespace) -> None:
     """In a process of its own: train these characters, or with none only load; prints the curves."""
     from roletune.engine.progress import SilentProgress
+    from roletune.models.device import device_for
     from roletune.training.model import TrainableModel
-    from roletune.training.sft import device_for
     from roletune.training.together import train_together
 
     with tempfile.TemporaryDirectory() as place:

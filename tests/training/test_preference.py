@@ -1,11 +1,13 @@
 """Preference training with TRL on a tiny random model: a few steps."""
 
 import json
+from functools import cached_property
 
 import pytest
 import torch
 from safetensors.torch import load_file
 from tests.inference import tiny
+from transformers import TrainingArguments
 
 from roletune.engine.progress import SilentProgress
 from roletune.errors import DatasetError
@@ -103,6 +105,22 @@ def test_kto_learns_from_thumbs(start, pairs, tmp_path):
     adapter = trained(start, thumbs[::2], thumbs[1::2], tmp_path / "run", method="kto")
     losses = [point.validation_loss for point in adapter.curve if point.validation_loss is not None]
     assert min(losses) < losses[0]
+
+
+def test_where_there_are_several_gpus_one_is_trained_on(start, pairs, tmp_path, monkeypatch):
+    """As far as a CPU goes: transformers' settings are made to count two."""
+    find = TrainingArguments._setup_devices.func
+
+    def find_two(settings):
+        device = find(settings)
+        settings._n_gpu = 2
+        return device
+
+    counted = cached_property(find_two)
+    counted.__set_name__(TrainingArguments, "_setup_devices")
+    monkeypatch.setattr(TrainingArguments, "_setup_devices", counted)
+    trained(start, pairs[:2], [], tmp_path / "run", epochs=1)  # TRL raises ValueError for two
+    assert (tmp_path / "run" / "adapter.json").is_file()
 
 
 def test_too_few_pairs_and_thumbs_of_one_kind_are_refused(start, pairs, tmp_path):

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from roletune.errors import ModelError, ResourceError
-from roletune.models.device import is_out_of_memory, pick_device
+from roletune.errors import ModelError
+from roletune.models.device import short_memory
+from roletune.models.frozen import Frozen
 from roletune.models.hashing import hash_files
-from roletune.models.load import load_causal_lm, load_tokenizer
+from roletune.models.load import load_tokenizer
 from roletune.models.trained import put_on, whole_model
 from roletune.models.weights import Weights
 from roletune.records import Message, fingerprint
@@ -33,6 +34,7 @@ class LoadedModel:
     renderer: Renderer
     device: str
     adapter: Path | None
+    frozen: Frozen  # how the base is held
     ends: frozenset[int]  # tokens that end a reply
     worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "reply"))
 
@@ -62,28 +64,35 @@ class LoadedModel:
 def load_model(folder: Path, adapter: Path | None = None) -> LoadedModel:
     """Load a base in the Hugging Face layout, and what was trained of it. Blocks for as long as that takes.
 
+    Beside an adapter the base is held as in its training.
     Raises ModelError or RenderError for what can't be used, ResourceError if the memory does not suffice.
     """
-    device = pick_device()
     import torch
 
-    device.activate()
+    frozen = Frozen.of_run(adapter)
+    device = frozen.device()
     renderer = Renderer(load_tokenizer(folder))
     with explained():
-        model: Any = load_causal_lm(folder, getattr(torch, device.dtype))
+        model: Any = frozen.load(folder, device)
         ends = _end_tokens(model, renderer)
         _forget_own_sampling(model, ends)
         if adapter is not None:
             model = put_on(model, adapter, getattr(torch, device.dtype))
-        return LoadedModel(model.to(device.name).eval(), renderer, device.name, adapter, ends)
+        return LoadedModel(model.to(device.name).eval(), renderer, device.name, adapter, frozen, ends)
 
 
-def served_identity(base: Weights, adapter: Path | None) -> str:
-    """What decides the replies: the base's weights and tokenizer with its template, and the adapter if it is used."""
+def served_identity(base: Weights, adapter: Path | None, frozen: Frozen | None = None) -> str:
+    """What decides the replies: the base's weights and tokenizer with its template, and the adapter if it is used.
+
+    `frozen` is how the base is held, if it is not as beside `adapter`.
+    """
+    held = frozen or Frozen.of_run(adapter)
     folder = base.folder
     tokenizer = [folder / name for name in _TOKENIZER_FILES if (folder / name).is_file()] if folder else []
     changed = [path for path in _trained_files(adapter) if path.is_file()] if adapter else []
-    return fingerprint(base.identity(), "transformers", hash_files(tokenizer), hash_files(changed) if changed else "")
+    return fingerprint(
+        held.identity(base.identity()), "transformers", hash_files(tokenizer), hash_files(changed) if changed else ""
+    )
 
 
 def _trained_files(folder: Path) -> tuple[Path, ...]:
@@ -115,13 +124,12 @@ def _forget_own_sampling(model: Any, ends: frozenset[int]) -> None:
 def explained() -> Iterator[None]:
     """Torch's errors that a user can do something about; it has no class of its own for them on a CPU."""
     try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if is_out_of_memory(error):
-            raise ResourceError(
-                "There is not enough memory for the model or the prompt. Use a smaller base model, or lower "
-                "chat.context_tokens and max_tokens."
-            ) from error
+        with short_memory(
+            "There is not enough memory for the model or the prompt. Use a smaller base model, or lower "
+            "chat.context_tokens and max_tokens."
+        ):
+            yield
+    except RuntimeError as error:
         if "probability tensor contains" in str(error).lower():
             raise ModelError(
                 "The model computes numbers that are none (NaN), so it can't choose a word. Train again with a lower "

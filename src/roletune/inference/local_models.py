@@ -20,6 +20,7 @@ from roletune.llm.model import ChatModel
 from roletune.llm.on_demand import OnDemandModel
 from roletune.llm.server import LocalServer
 from roletune.models.dequantise import trainable_folder
+from roletune.models.frozen import Frozen
 from roletune.models.gguf_base import SERVED, servable_gguf
 from roletune.models.trained import ADAPTER_GGUF, WHOLE_GGUF
 from roletune.models.weights import Weights, resolve
@@ -95,7 +96,9 @@ class LocalModels:
 
     def _in_process(self, scale: float | None) -> ChatModel:
         adapter = (self.build / "adapter").resolve() if scale is not None else None
-        identity, name = served_identity(self.base, adapter if scale else None), self._label(scale)
+        # Where the adapter is switched off the base is still the one that it was trained beside.
+        identity = served_identity(self.base, adapter if scale else None, Frozen.of_run(adapter))
+        name = self._label(scale)
 
         async def open_model() -> ChatModel:
             return TransformersModel(await self._load(adapter), identity, name, adapted=bool(scale))
@@ -103,8 +106,12 @@ class LocalModels:
         return OnDemandModel(identity, name, open_model)
 
     async def _load(self, adapter: Path | None) -> LoadedModel:
-        """The base in memory with this adapter; it also serves those who want none, since it can be switched off."""
-        if self._loaded is None or (adapter is not None and self._loaded.adapter != adapter):
+        """The base in memory with this adapter; it also serves those who want none, since it can be switched off.
+
+        But not where the base is held otherwise beside the adapter, in 4 bits: they ask the base as it is.
+        """
+        other = adapter is not None and self._loaded is not None and self._loaded.adapter != adapter
+        if self._loaded is None or other or self._loaded.frozen != Frozen.of_run(adapter):
             self._loaded = None  # before the next one is there: two may not fit
             with self.progress.task(f"Loading {self.base.label}", None):
                 folder = trainable_folder(self.base, self.progress)

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import os
 import platform
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import psutil
 
-from roletune.errors import MissingExtraError, ModelError
+from roletune.errors import MissingExtraError, ModelError, ResourceError
 
 MatmulPrecision = Literal["highest", "medium"]
 
@@ -64,6 +65,15 @@ def pick_device(wanted: str = "auto") -> Device:
     return _cpu(threads)
 
 
+def device_for(dtype: str) -> Device:
+    """The machine's best device, made ready to compute in `dtype` ("auto": what it is fast in)."""
+    device = pick_device()
+    if dtype != "auto":
+        device = replace(device, dtype=cast(Literal["bfloat16", "float32"], dtype))
+    device.activate()
+    return device
+
+
 def free_memory(device: Device, sharing: int = 1) -> float | None:
     """Bytes that a process may take there: what is free, and what this one has already; None if it can't be told.
 
@@ -100,6 +110,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(sign in told for sign in _OUT_OF_MEMORY)
     )
+
+
+@contextmanager
+def short_memory(told: str) -> Iterator[None]:
+    """What runs out of memory, as a `ResourceError` that says `told`, which names the cure."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise ResourceError(told) from error
+        raise
 
 
 def _cpu(threads: int) -> Device:

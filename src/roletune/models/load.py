@@ -92,6 +92,18 @@ def _quantised(wanted: FourBit, dtype: torch.dtype) -> dict[str, Any]:
     return {"quantization_config": config, "device_map": {"": wanted.device}}
 
 
+def prepare_four_bit(causal_lm: Any) -> Any:
+    """A model in 4 bits made ready to compute with: frozen, and what is not quantised in fp32."""
+    from peft import prepare_model_for_kbit_training
+
+    causal_lm = prepare_model_for_kbit_training(causal_lm, use_gradient_checkpointing=False)
+    for module in causal_lm.modules():
+        # bitsandbytes would repack weights, with coarser scales, at the first forward without gradients on a CPU.
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    return causal_lm
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep the bars and the advice of transformers and PEFT off the terminal, which belongs to our own progress."""

@@ -20,7 +20,7 @@ from torch.nn import functional
 from roletune.engine.store import write_json
 from roletune.errors import TrainingError
 from roletune.models.device import Device
-from roletune.models.load import FourBit, load_causal_lm, load_tokenizer, quiet
+from roletune.models.load import FourBit, load_causal_lm, load_tokenizer, prepare_four_bit, quiet
 from roletune.models.trained import WHOLE, write_model
 from roletune.models.unread import build_unread
 from roletune.models.unread_weight import UnreadWeight
@@ -215,14 +215,8 @@ def _all_parameters(model: Any) -> list[torch.nn.Parameter]:
 
 def _prepared(causal_lm: Any, recipe: Recipe) -> Any:
     """In 4 bits what is not quantised is brought to fp32; with checkpointing the layers compute twice."""
-    from peft import prepare_model_for_kbit_training
-
     if recipe.quantisation == "nf4":
-        causal_lm = prepare_model_for_kbit_training(causal_lm, use_gradient_checkpointing=False)
-        for module in causal_lm.modules():
-            # bitsandbytes would repack weights, with coarser scales, at the first validation on a CPU.
-            if hasattr(module, "support_avx512bf16_for_cpu"):
-                module.support_avx512bf16_for_cpu = False
+        causal_lm = prepare_four_bit(causal_lm)
     if recipe.gradient_checkpointing:
         with quiet():
             causal_lm.gradient_checkpointing_enable({"use_reentrant": False})

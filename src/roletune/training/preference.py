@@ -21,8 +21,9 @@ from typing import Any
 from roletune.engine.progress import Progress, Task
 from roletune.engine.store import write_text
 from roletune.errors import DatasetError, MissingExtraError, TrainingError
-from roletune.models.device import Device
-from roletune.models.load import load_causal_lm, load_tokenizer, quiet
+from roletune.models.device import Device, short_memory
+from roletune.models.frozen import Frozen
+from roletune.models.load import load_tokenizer, quiet
 from roletune.records import Adapter, LossPoint, fingerprint
 from roletune.training.events import tensorboard
 from roletune.training.preference_data import (
@@ -34,7 +35,12 @@ from roletune.training.preference_data import (
     rows_of,
 )
 from roletune.training.recipe import Recipe
-from roletune.training.sft import RECORD, device_for, finished_run
+from roletune.training.sft import RECORD, finished_run
+
+_SHORT_MEMORY = (
+    "There is not enough memory for preference training. Lower prefer.batch, end other programs that hold memory, or "
+    "start from a run that was trained with gradient_checkpointing: true."
+)
 
 
 def prefer(
@@ -57,10 +63,15 @@ def prefer(
     if finished is not None:
         return finished
     _check(train, settings)
-    device = device_for(start.adapter.recipe["dtype"])
+    device = Frozen.of(start.adapter.recipe).device()
     watch = _Watch(run_dir, start.adapter.base)
     total = settings.epochs * -(-len(train) // settings.batch)
-    with _silence(), tensorboard(run_dir, 0) as write, progress.task(settings.method, total, "steps") as task:
+    with (
+        _silence(),
+        short_memory(_SHORT_MEMORY),
+        tensorboard(run_dir, 0) as write,
+        progress.task(settings.method, total, "steps") as task,
+    ):
         watch.told, watch.write = task, write
         trainer = _trainer(train, validation, start, settings, run_dir, device, watch)
         trainer.train()
@@ -124,9 +135,12 @@ def _trainer(
         def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
             return dataset
 
+    args = config(**_arguments(settings, run_dir, device, start.adapter.recipe, bool(validation)), **balance(train))
+    # Of several GPUs the first is used: transformers would copy the model to all of them, which TRL refuses.
+    args._n_gpu = min(args.n_gpu, 1)
     trainer = OnOurTokens(
         model=_model(start, device),
-        args=config(**_arguments(settings, run_dir, device, start.adapter.recipe, bool(validation)), **balance(train)),
+        args=args,
         train_dataset=Dataset.from_list(rows_of(train, settings.batch)),
         eval_dataset=Dataset.from_list(rows_of(validation, settings.batch)) if validation else None,
         processing_class=load_tokenizer(start.base),
@@ -138,11 +152,12 @@ def _trainer(
 
 def _model(start: Start, device: Device) -> Any:
     """The base with the adapter, ready to be trained on; TRL makes the reference, a frozen copy of the adapter."""
-    import torch
     from peft import PeftModel
 
-    base = load_causal_lm(start.base, getattr(torch, device.dtype))
+    base: Any = Frozen.of(start.adapter.recipe).load(start.base, device)
     model: Any = PeftModel.from_pretrained(base, str(start.folder), is_trainable=True)
+    # In 4 bits TRL would round the adapter, which is all that is trained, to bfloat16: small steps would be lost.
+    base.is_loaded_in_4bit = False
     return model.to(device.name)
 
 

@@ -13,21 +13,19 @@ of several processes (`ranks`) all make the same call; the first reads and write
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
 
 from pydantic import ValidationError
 
 from roletune.engine.progress import Progress
 from roletune.engine.store import write_text
-from roletune.errors import ModelError, ResourceError, TrainingError
+from roletune.errors import ModelError, TrainingError
 from roletune.models.architecture import from_folder
-from roletune.models.device import Device, free_memory, free_unused, is_out_of_memory, pick_device
+from roletune.models.device import Device, device_for, free_memory, free_unused, short_memory
 from roletune.models.trained import STEPS, trained_weights
 from roletune.records import Adapter, LossPoint, fingerprint
 from roletune.training import checkpoint
@@ -195,15 +193,6 @@ def forget_run(run_dir: Path) -> None:
         shutil.rmtree(run_dir / STEPS)
 
 
-def device_for(dtype: str) -> Device:
-    """The machine's best device, made ready to compute in `dtype` ("auto": what it is fast in)."""
-    device = pick_device()
-    if dtype != "auto":
-        device = dataclasses.replace(device, dtype=cast(Literal["bfloat16", "float32"], dtype))
-    device.activate()
-    return device
-
-
 def _check_memory(folder: Path, label: str, recipe: Recipe, device: Device, progress: Progress) -> None:
     """Tell or refuse what will not fit. A base whose sizes can't be told is tried."""
     try:
@@ -216,20 +205,14 @@ def _check_memory(folder: Path, label: str, recipe: Recipe, device: Device, prog
         progress.say(warning)
 
 
-@contextmanager
-def memory_explained(recipe: Recipe) -> Iterator[None]:
+def memory_explained(recipe: Recipe) -> AbstractContextManager[None]:
     """What the plan did not foresee: another program that took the memory, or an allocator that left holes."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        checkpointing = "" if recipe.gradient_checkpointing else ", set gradient_checkpointing: true"
-        raise ResourceError(
-            f"There is not enough memory to train. Lower micro_tokens (now {recipe.micro_tokens}){checkpointing}, or "
-            "take a smaller base: roletune train --plan says what each saves. If other programs held the memory, end "
-            "them and run again: it goes on from the last checkpoint."
-        ) from error
+    checkpointing = "" if recipe.gradient_checkpointing else ", set gradient_checkpointing: true"
+    return short_memory(
+        f"There is not enough memory to train. Lower micro_tokens (now {recipe.micro_tokens}){checkpointing}, or "
+        "take a smaller base: roletune train --plan says what each saves. If other programs held the memory, end "
+        "them and run again: it goes on from the last checkpoint."
+    )
 
 
 def begin(

@@ -23,7 +23,7 @@ from torch import Tensor
 from roletune.engine.progress import Progress
 from roletune.errors import ModelError, TrainingError
 from roletune.models.architecture import from_folder
-from roletune.models.device import Device, free_memory
+from roletune.models.device import Device, device_for, free_memory
 from roletune.records import Adapter
 from roletune.training.batch import MicroBatch
 from roletune.training.loop import StepWork, Training
@@ -38,7 +38,6 @@ from roletune.training.sft import (
     RECORD,
     Job,
     begin,
-    device_for,
     finish,
     finished_run,
     followed,

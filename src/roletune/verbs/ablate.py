@@ -33,7 +33,8 @@ from roletune.records import (
     TrainedVariant,
 )
 from roletune.verbs import boundary, dataset, train
-from roletune.verbs.evaluate import load_with_adapter
+from roletune.verbs.contestants import measured_base
+from roletune.verbs.evaluate import loaded_with_adapter
 from roletune.verbs.stage import TRAINED, Stage, make_stage
 from roletune.verbs.variants import FULL, Variant, give_records, variant_bench
 from roletune.workbench import Workbench
@@ -157,8 +158,7 @@ def likelihood_stage(test: Path, *, with_base: bool) -> Stage:
             return line_likelihoods(examples, renderer, model, device=device, on_done=lambda: task.advance(1))
 
     async def score(bench: Workbench) -> str:
-        with stops_at_once():
-            model, device = load_with_adapter(bench)
+        with stops_at_once(), loaded_with_adapter(bench) as (model, device):
             write_records(bench.project.build / LINES, scored(bench, model, device))
             if with_base:
                 with model.disable_adapter():
@@ -171,7 +171,7 @@ def likelihood_stage(test: Path, *, with_base: bool) -> Stage:
         score,
         reads=(TRAINED,),
         writes=(LINES, BASE_LINES) if with_base else (LINES,),
-        settings=lambda bench: (file_hash(test), bench.base.identity()),
+        settings=lambda bench: (file_hash(test), measured_base(bench)),
     )
 
 

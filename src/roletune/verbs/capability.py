@@ -24,7 +24,7 @@ from roletune.evaluation.replies import Answers, Contender, ask_all
 from roletune.records import CapabilityAnswer, Contestant, Footing, Question
 from roletune.verbs.contestants import adapter_hash, answering, contenders, own_file, sampling
 from roletune.verbs.dataset import open_renderer
-from roletune.verbs.evaluate import load_with_adapter
+from roletune.verbs.evaluate import loaded_with_adapter
 from roletune.verbs.measured import stamped
 from roletune.verbs.stage import TRAINED, Stage, hash_of
 from roletune.workbench import Workbench
@@ -66,12 +66,12 @@ def _footings(bench: Workbench) -> dict[Footing, Contender]:
 
 
 def _by_likelihood(bench: Workbench, choices: tuple[Choice, ...]) -> list[CapabilityAnswer]:
-    model, device = load_with_adapter(bench)
     put = {
         name: lambda text, one=contender: one.messages(Question(id="", text=text))
         for name, contender in _footings(bench).items()
     }
-    return measure_capability(choices, put, open_renderer(bench), model, progress=bench.progress, device=device)
+    with loaded_with_adapter(bench) as (model, device):
+        return measure_capability(choices, put, open_renderer(bench), model, progress=bench.progress, device=device)
 
 
 async def _by_replies(bench: Workbench, choices: tuple[Choice, ...]) -> list[CapabilityAnswer]:

@@ -16,6 +16,7 @@ from roletune.evaluation.settings import ROLEGPT, EvaluateSettings
 from roletune.evaluation.style import Manner
 from roletune.llm.ledger import RememberedModel
 from roletune.llm.model import ChatModel
+from roletune.models.frozen import Frozen
 from roletune.records import CONTESTANTS, Contestant, Message, Profile, Question
 from roletune.rendering.few_shot import FewShot, Pair, as_turns, pairs_of
 from roletune.rendering.markup import harmless
@@ -80,9 +81,14 @@ def answering(bench: Workbench) -> tuple[object, ...]:
     return (
         bench.project.character.evaluate,
         bench.prompt("persona").hash,
-        bench.base.identity(),
+        measured_base(bench),
         shown_lines(bench),
     )
+
+
+def measured_base(bench: Workbench) -> str:
+    """The base as all are measured on it: in 4 bits, beside an adapter trained so, it says other things than whole."""
+    return Frozen.of_run(bench.project.build / "adapter").identity(bench.base.identity())
 
 
 def sampling(bench: Workbench) -> Sampling:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,12 +15,20 @@ from roletune.evaluation.questions import of_topics, read_questions
 from roletune.evaluation.replies import ask_contestants
 from roletune.evaluation.style import checks_for, rate_style
 from roletune.models.dequantise import trainable_folder
+from roletune.models.device import short_memory
+from roletune.models.frozen import Frozen
+from roletune.models.trained import put_on
 from roletune.records import Evaluation, Example, LikelihoodReport, Question
-from roletune.verbs.contestants import contenders, manner, sampling, shown_lines
+from roletune.verbs.contestants import contenders, manner, measured_base, sampling, shown_lines
 from roletune.verbs.dataset import open_renderer
 from roletune.verbs.measured import versions
 from roletune.verbs.stage import TRAINED, Stage
 from roletune.workbench import Workbench
+
+_SHORT_MEMORY = (
+    "There is not enough memory to measure the base with the adapter. End other programs that hold memory, or take a "
+    "smaller base. What is trained in 4 bits (quantisation: nf4) is measured in 4 bits."
+)
 
 
 async def evaluate_adapter(bench: Workbench) -> str:
@@ -47,32 +57,33 @@ async def evaluate_adapter(bench: Workbench) -> str:
 
 def _likelihood(bench: Workbench) -> LikelihoodReport:
     examples = read_records(bench.project.build / "dataset" / "test.jsonl", Example)
-    model, device = load_with_adapter(bench)
-    return measure_likelihood(
-        examples,
-        open_renderer(bench),
-        model,
-        progress=bench.progress,
-        device=device,
-        resamples=bench.project.character.evaluate.resamples,
-    )
+    with loaded_with_adapter(bench) as (model, device):
+        return measure_likelihood(
+            examples,
+            open_renderer(bench),
+            model,
+            progress=bench.progress,
+            device=device,
+            resamples=bench.project.character.evaluate.resamples,
+        )
 
 
-def load_with_adapter(bench: Workbench, folder: Path | None = None) -> tuple[Any, str]:
-    """The base model with the adapter in use, or that in `folder`, and the device it is on."""
+@contextmanager
+def loaded_with_adapter(bench: Workbench, folder: Path | None = None) -> Iterator[tuple[Any, str]]:
+    """The base model, held as in the training, with the adapter in use, or that in `folder`, and the device it is on.
+
+    Raises ResourceError where the memory does not suffice, for the weights or for what is done with them.
+    """
     import torch
 
-    from roletune.models.device import pick_device
-    from roletune.models.load import load_causal_lm
-    from roletune.models.trained import put_on
-
-    device = pick_device()
-    device.activate()
-    dtype = getattr(torch, device.dtype)
-    base = load_causal_lm(trainable_folder(bench.base, bench.progress), dtype)
-    # Rounded, as in training: products of an adapter's fp32 masters take twice as long on a CPU.
-    model = put_on(base, (folder or bench.project.build / "adapter").resolve(), dtype, rounded=True)
-    return model.to(device.name), device.name
+    run = (folder or bench.project.build / "adapter").resolve()
+    frozen = Frozen.of_run(run)
+    device = frozen.device()
+    with short_memory(_SHORT_MEMORY):
+        base = frozen.load(trainable_folder(bench.base, bench.progress), device)
+        # Rounded, as in training: products of an adapter's fp32 masters take twice as long on a CPU.
+        model = put_on(base, run, getattr(torch, device.dtype), rounded=True)
+        yield model.to(device.name), device.name
 
 
 def _questions(bench: Workbench) -> list[Question]:
@@ -90,7 +101,7 @@ STAGE = Stage(
         bench.project.character.evaluate,
         file_hash(bench.project.questions),
         bench.prompt("persona").hash,
-        bench.base.identity(),
+        measured_base(bench),
         shown_lines(bench),
     ),
 )

@@ -33,7 +33,7 @@ from roletune.records import (
     PairVerdict,
     Question,
 )
-from roletune.verbs.contestants import adapter_hash, check_names, contenders, sampling, shown_lines
+from roletune.verbs.contestants import adapter_hash, check_names, contenders, measured_base, sampling, shown_lines
 from roletune.verbs.judges import HOW_TO_BIND, concurrency, interviewer, judges, price
 from roletune.verbs.measured import stamped
 from roletune.verbs.stage import TRAINED, Stage
@@ -226,7 +226,7 @@ def _settings(bench: Workbench) -> tuple[object, ...]:
         [prompt.hash for prompt in _prompts(bench).values()],
         [judge.identity for judge in judges(bench, NAME).values()],
         model.identity if model else "",
-        bench.base.identity(),
+        measured_base(bench),
         shown_lines(bench),
     )
 

@@ -19,9 +19,12 @@ from roletune.errors import ProjectError, RenderError, TrainingError
 from roletune.evaluation.likelihood import line_likelihoods
 from roletune.evaluation.preference import PairLikelihood, compare_preferences
 from roletune.models.dequantise import trainable_folder
+from roletune.models.device import short_memory
+from roletune.models.frozen import Frozen
 from roletune.records import (
     Example,
     Message,
+    PreferenceFigures,
     PreferencePair,
     PreferenceReport,
     Rejection,
@@ -37,6 +40,10 @@ from roletune.verbs.train import export_gguf
 from roletune.workbench import Workbench
 
 REPORT = "preference.json"  # beside the adapter of the run
+_SHORT_MEMORY = (
+    "There is not enough memory to measure what the training changed. End other programs that hold memory, and run it "
+    "again: the finished training is used."
+)
 
 
 @dataclass(frozen=True)
@@ -218,7 +225,15 @@ def _measured(
     )
     if not parts.measured:
         return report
-    model, device = _both(bench, start, run_dir)
+    with short_memory(_SHORT_MEMORY):
+        figures = _figures(bench, parts, start, run_dir, settings)
+    return report.model_copy(update={"figures": figures})
+
+
+def _figures(
+    bench: Workbench, parts: Parts, start: Start, run_dir: Path, settings: PreferSettings
+) -> PreferenceFigures:
+    model, device = _both(start, run_dir)
     renderer = open_renderer(bench)
     with bench.progress.task("likelihood of held-out pairs", 4 * len(parts.measured), "replies") as task:
 
@@ -229,21 +244,19 @@ def _measured(
             return [PairLikelihood(*both) for both in zip(lines[::2], lines[1::2], strict=True)]
 
         before, after = under("start"), under("preferring")
-    figures = compare_preferences(before, after, beta=settings.beta)
-    return report.model_copy(update={"figures": figures})
+    return compare_preferences(before, after, beta=settings.beta)
 
 
-def _both(bench: Workbench, start: Start, run_dir: Path) -> tuple[Any, str]:
-    """The base with the adapter before and the one after, and the device it is on."""
-    import torch
+def _both(start: Start, run_dir: Path) -> tuple[Any, str]:
+    """The base, held as in the training, with the adapter before and the one after, and the device it is on."""
     from peft import PeftModel
 
-    from roletune.models.load import load_causal_lm, quiet
-    from roletune.training.sft import device_for
+    from roletune.models.load import quiet
 
-    device = device_for(start.adapter.recipe["dtype"])
+    frozen = Frozen.of(start.adapter.recipe)
+    device = frozen.device()
     with quiet():
-        base = load_causal_lm(start.base, getattr(torch, device.dtype))
+        base: Any = frozen.load(start.base, device)
         model: Any = PeftModel.from_pretrained(base, str(start.folder), adapter_name="start")
         model.load_adapter(str(run_dir), "preferring")
     return model.to(device.name), device.name

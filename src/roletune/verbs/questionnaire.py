@@ -23,7 +23,7 @@ from roletune.evaluation.replies import ask_all
 from roletune.records import CONTESTANTS, Question, QuestionnaireAnswer
 from roletune.verbs.contestants import adapter_hash, answering, contenders, own_file, sampling
 from roletune.verbs.dataset import open_renderer
-from roletune.verbs.evaluate import load_with_adapter
+from roletune.verbs.evaluate import loaded_with_adapter
 from roletune.verbs.measured import stamped
 from roletune.verbs.stage import TRAINED, Stage, hash_of
 from roletune.workbench import Workbench
@@ -65,12 +65,12 @@ def _question(bench: Workbench, questionnaire: Questionnaire, put: Put) -> Quest
 
 def _by_likelihood(bench: Workbench, questionnaire: Questionnaire, puts: list[Put]) -> list[QuestionnaireAnswer]:
     """Of the three whose weights are here."""
-    model, device = load_with_adapter(bench)
     asked = contenders(bench, NAME)
     put_to = {
         name: lambda put, one=asked[name]: one.messages(_question(bench, questionnaire, put)) for name in CONTESTANTS
     }
-    return measure_questionnaire(puts, put_to, open_renderer(bench), model, progress=bench.progress, device=device)
+    with loaded_with_adapter(bench) as (model, device):
+        return measure_questionnaire(puts, put_to, open_renderer(bench), model, progress=bench.progress, device=device)
 
 
 async def _by_replies(bench: Workbench, questionnaire: Questionnaire, puts: list[Put]) -> list[QuestionnaireAnswer]:

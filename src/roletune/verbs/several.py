@@ -30,7 +30,7 @@ from roletune.records import Adapter, Comparison, Entrant, Example, fingerprint
 from roletune.rendering.template import Renderer
 from roletune.training.recipe import Recipe, check_recipe
 from roletune.verbs.dataset import open_renderer
-from roletune.verbs.evaluate import load_with_adapter
+from roletune.verbs.evaluate import loaded_with_adapter
 from roletune.verbs.runs import check_link, chosen_run, point_at
 from roletune.verbs.stage import is_current
 from roletune.verbs.steps import check_choice, chosen_by_replies
@@ -98,8 +98,8 @@ def compare_roles(benches: Sequence[Workbench], folder: Path) -> Comparison:
     All are told the character's persona prompt. Differences are paired by line, intervals are over scenes.
     """
     scores: dict[str, dict[tuple[str, Any], Scores]] = {MIXED: {}, OWN: {}, BASE: {}}
-    with stops_at_once():
-        model, device = load_with_adapter(benches[0], folder / "adapter")
+    # All on the base as the mixed adapter was trained beside it, also an adapter that has other settings of its own.
+    with stops_at_once(), loaded_with_adapter(benches[0], folder / "adapter") as (model, device):
         renderer = open_renderer(benches[0])
         for number, bench in enumerate(benches):
             figure = (f"{_name(bench)}: {HELD_OUT}", LIKELIHOOD)

@@ -30,9 +30,9 @@ from roletune.records import (
     VoiceReport,
 )
 from roletune.sources.catchphrases import find_catchphrases
-from roletune.verbs.contestants import adapter_hash
+from roletune.verbs.contestants import adapter_hash, measured_base
 from roletune.verbs.dataset import open_renderer
-from roletune.verbs.evaluate import load_with_adapter
+from roletune.verbs.evaluate import loaded_with_adapter
 from roletune.verbs.measured import read_evaluation, stamped
 from roletune.verbs.stage import TRAINED, Stage
 from roletune.verbs.writing import read_dialogues_of
@@ -49,11 +49,11 @@ def identify(bench: Workbench) -> IdentificationReport | None:
     """Which of several lines the model takes for the character's; None if no held-out line has others beside it."""
     examples = read_records(bench.project.build / "dataset" / "test.jsonl", Example)
     with stops_at_once():
-        model, device = load_with_adapter(bench)
         try:
-            return measure_identification(
-                examples, open_renderer(bench), model, progress=bench.progress, device=device, most=LINES
-            )
+            with loaded_with_adapter(bench) as (model, device):
+                return measure_identification(
+                    examples, open_renderer(bench), model, progress=bench.progress, device=device, most=LINES
+                )
         except EvaluationError as error:
             bench.progress.say(str(error))
             return None
@@ -212,6 +212,6 @@ STAGE = Stage(
         bool(embedding(bench)),
         bench.project.character.evaluate.resamples,
         LINES,
-        bench.base.identity(),
+        measured_base(bench),
     ),
 )
