@@ -97,6 +97,7 @@ async def _choice(bench: Workbench, run_dir: Path, adapter: Adapter) -> StepChoi
 
 async def _replies(bench: Workbench, run_dir: Path, step: int, loss: float, asked: BoundaryQuestions) -> StepReplies:
     place = kept_step(run_dir, step)
+    write_bytes(place / RECORD, (run_dir / RECORD).read_bytes())  # says how the base is held beside it
     with suppress(ModelError):  # then it is asked in this process; what is kept is exported with a word about it
         export_lora(place, bench.base, place / ADAPTER_GGUF)
     local = LocalModels(bench.local.name, place.parent, bench.local.context, bench.progress)
