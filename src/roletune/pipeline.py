@@ -119,13 +119,13 @@ async def make_together(benches: Sequence[Workbench], *, again: bool = False) ->
 
 
 async def make_mixed(
-    benches: Sequence[Workbench], folder: Path, recipe: Recipe | None = None
+    benches: Sequence[Workbench], folder: Path, recipe: Recipe | None = None, *, again: bool = False
 ) -> tuple[Adapter, Comparison]:
     """One adapter for several characters in `folder`, and what it is worth to each of them."""
     for bench in benches:
         await make(bench, dataset.STAGE.name)
         await bench.local.close()
-    return several.train_mixed(benches, folder, recipe), several.compare_roles(benches, folder)
+    return several.train_mixed(benches, folder, recipe, again=again), several.compare_roles(benches, folder)
 
 
 def steps(methods: Sequence[str], until: str) -> list[Stage]:

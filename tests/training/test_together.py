@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, GemmaConfig
+from transformers import AutoModelForCausalLM, GemmaConfig, LlamaConfig
 
 from roletune.engine.progress import SilentProgress
-from roletune.errors import TrainingError
+from roletune.errors import ResourceError, TrainingError
 from roletune.training import checkpoint
 from roletune.training.attention import SegmentAttention
 from roletune.training.batch import MicroBatch
@@ -123,6 +123,15 @@ def test_characters_that_cant_share_a_base_are_refused_with_the_setting(jobs):
     with pytest.raises(TrainingError, match="twice"):
         train_together([one, one], SilentProgress())
     assert not one.run_dir.exists()
+
+
+def test_what_cant_fit_is_refused_before_the_base_is_read(jobs, tmp_path):
+    """The folder has no weights: to read it would be a ModelError."""
+    huge = tmp_path / "huge"
+    shape = {"hidden_size": 65536, "intermediate_size": 262144, "num_hidden_layers": 512, "vocab_size": 300}
+    LlamaConfig(**shape, num_attention_heads=64).save_pretrained(huge)
+    with pytest.raises(ResourceError, match="takes about"):
+        train_together([replace(job, base_folder=huge) for job in jobs("huge")], SilentProgress())
 
 
 def test_micro_batches_are_joined_up_to_the_budget_and_keep_their_order(tiny_sequences):

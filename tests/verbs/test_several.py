@@ -45,6 +45,16 @@ def test_several_are_trained_in_one_run_or_into_one_adapter_and_measured_for_eac
     assert json.loads((both / "adapter" / "adapter.json").read_text())["character"] == "Mira, Nora"
     assert (both / "compare.html").is_file()
 
+    def trained_at():
+        return (both / "runs" / mixed["run"] / "adapter.json").stat().st_mtime_ns
+
+    first = trained_at()
+    end = roletune(capsys, "train", nora, mira, "--mixed", "--into", both, "--json")  # in the other order: the same run
+    assert end.code == 0, end.err
+    assert (json.loads(end.out)["run"], trained_at()) == (mixed["run"], first)
+    end = roletune(capsys, "train", nora, mira, "--mixed", "--into", both, "--again", "--json")
+    assert (json.loads(end.out)["run"], trained_at() > first) == (mixed["run"], True)
+
     assert (mira / "build" / "adapter").resolve().name == told["Mira"]["run"]  # until it is put to use
     assert roletune(capsys, "use", mixed["run"], mira).code == 0
     assert (mira / "build" / "adapter").resolve().name == mixed["run"]

@@ -67,11 +67,11 @@ def train_together(folders: Sequence[Path], *, as_json: bool, again: bool) -> No
                 print_json(told)
 
 
-def train_mixed(folders: Sequence[Path], into: Path, recipe: str | None, *, as_json: bool) -> None:
+def train_mixed(folders: Sequence[Path], into: Path, recipe: str | None, *, as_json: bool, again: bool) -> None:
     """One adapter for all, and its figures for each."""
 
     async def work(benches: list[Workbench]) -> tuple[Adapter, Comparison]:
-        return await make_mixed(benches, into, load_recipe(recipe) if recipe else None)
+        return await make_mixed(benches, into, load_recipe(recipe) if recipe else None, again=again)
 
     with launched() as working:
         if working:

@@ -141,7 +141,7 @@ def train(
     if plan:
         show_plan(folders[0], recipe=recipe, processes=processes, gpu=gpu, as_json=as_json)
     elif mixed and into:
-        train_mixed(folders, into, recipe, as_json=as_json)
+        train_mixed(folders, into, recipe, as_json=as_json, again=again)
     elif together:
         train_together(folders, as_json=as_json, again=again)
     else:

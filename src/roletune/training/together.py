@@ -64,8 +64,8 @@ def train_together(jobs: Sequence[Job], progress: Progress) -> list[Adapter]:
     """
     if Ranks.current().size > 1:
         raise TrainingError(
-            "Several characters are trained together in one process. Leave --together out in a launch of several: "
-            "then they are trained one after the other, each by all processes."
+            "Several characters are trained together in one process. Run the command without the launch, or launch one "
+            "training after the other, each with one folder and without --together: all processes share each."
         )
     found = [finished_run(job.run_dir, job.key) for job in jobs]
     left = [job for job, adapter in zip(jobs, found, strict=True) if adapter is None]
@@ -98,10 +98,11 @@ def _train(jobs: Sequence[Job], progress: Progress) -> list[Adapter]:
         check_recipe(job.recipe)
         (job.run_dir / RECORD).unlink(missing_ok=True)  # as in `sft`
     device = device_for(first.recipe.dtype)
+    _check_memory(jobs, device, progress)
     with memory_explained(max((job.recipe for job in jobs), key=lambda recipe: recipe.micro_tokens)):
         base = _Base(first.base_folder, first.recipe, device)
         if base.takes_several and len({str(job.recipe.target_modules) for job in jobs}) == 1:
-            _check_memory(jobs, device, progress)
+            _check_memory(jobs, device, progress, beside=True)
             models = base.models([job.recipe for job in jobs])
             trainings = [begin(model, job, *job.prepared()[:2]) for model, job in zip(models, jobs, strict=True)]
             if _pays(trainings):
@@ -159,8 +160,8 @@ def _check_alike(jobs: Sequence[Job]) -> None:
                 )
 
 
-def _check_memory(jobs: Sequence[Job], device: Device, progress: Progress) -> None:
-    """As for one of them, with the adapters of the others beside it."""
+def _check_memory(jobs: Sequence[Job], device: Device, progress: Progress, *, beside: bool = False) -> None:
+    """As for the one that takes most; with the adapters of the others too if they are to stand `beside` it."""
     if not all(job.memory_checked for job in jobs):
         return
     try:
@@ -169,9 +170,9 @@ def _check_memory(jobs: Sequence[Job], device: Device, progress: Progress) -> No
         return
     place = Place(device.name, device.dtype, free_memory(device))
     plans = sorted((plan_memory(base, job.recipe, place) for job in jobs), key=lambda plan: plan.needed)
-    others = [part for plan in plans[:-1] for part in plan.parts if part.name.startswith("adapters")]
+    others = [part for plan in plans[:-1] for part in plan.parts if beside and part.name.startswith("adapters")]
     if warning := check_memory(replace(plans[-1], parts=(*plans[-1].parts, *others))):
-        progress.say(f"{warning}; or one by one (without --together)")
+        progress.say(f"{warning}{'; or one by one (without --together)' if beside else ''}")
 
 
 def _pays(trainings: Sequence[Training]) -> bool:

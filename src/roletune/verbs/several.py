@@ -55,10 +55,15 @@ def train_each(benches: Sequence[Workbench]) -> None:
             train_together(jobs, left[0].progress)
 
 
-def train_mixed(benches: Sequence[Workbench], folder: Path, recipe: Recipe | None = None) -> Adapter:
-    """One adapter for all, by `recipe` or else that of the first. Raises TrainingError if the bases differ."""
+def train_mixed(
+    benches: Sequence[Workbench], folder: Path, recipe: Recipe | None = None, *, again: bool = False
+) -> Adapter:
+    """One adapter for all, by `recipe` or else that of the first; with `again` a finished one is trained anew.
+
+    Raises TrainingError if the bases differ.
+    """
     from roletune.training.ranks import together
-    from roletune.training.sft import train
+    from roletune.training.sft import forget_run, train
 
     first = benches[0]
     for bench in benches:
@@ -80,7 +85,9 @@ def train_mixed(benches: Sequence[Workbench], folder: Path, recipe: Recipe | Non
             "method: lora, or name another recipe with --recipe."
         )
     check_link(folder)
-    call = _mixed_call(benches, folder, recipe)
+    call = _mixed_call(sorted(benches, key=_name), folder, recipe)  # one run, in whichever order they are named
+    if again:
+        forget_run(call["run_dir"])
     with stops_at_once():
         together(**call)
         adapter = train(**call, progress=first.progress)
