@@ -63,7 +63,7 @@ class TrainSettings(Settings):
     recipe: str = Field(default="quick", description="name of a recipe, or path of one")
     overrides: dict[str, Any] = Field(default={}, description="single fields of the recipe that differ")
     check_memory: bool = Field(default=True, description="refuse a training that clearly does not fit into memory")
-    choose_by: Literal["loss", "leaks"] = Field(default="loss", description="what decides which state is kept")
+    choose_by: Literal["loss", "leaks", "voice"] = Field(default="loss", description="what decides which state is kept")
     choose_share: float = Field(
         default=0.5, gt=0, lt=1, description="share of the boundary questions that choose; the others measure"
     )

@@ -2,9 +2,12 @@ import pytest
 
 from roletune.engine.runner import Outcome
 from roletune.errors import EvaluationError
+from roletune.evaluation.authenticity import Line, learn_voice
 from roletune.evaluation.boundary_questions import BoundaryQuestions
-from roletune.evaluation.steps import StepReplies, choose_by_leaks, in_words, step_replies
+from roletune.evaluation.replies import Call
+from roletune.evaluation.steps import StepReplies, choose, in_words, leak_faults, voice_faults
 from roletune.llm.request import ChatReply
+from roletune.records import Question
 
 N = 12
 ASKED = BoundaryQuestions.model_validate(
@@ -24,12 +27,15 @@ def state(step, loss, leaks=(), refuses=(), silent=()):
     return StepReplies(step, loss, {item: fault for item, fault in faults.items() if item not in silent})
 
 
-def choose(*states):
-    return choose_by_leaks(ASKED, states, sampling={"seed": 1}, resamples=500)
+ITEMS = [f"{kind}{k}" for kind in "qt" for k in range(N)]
+
+
+def chosen(*states):
+    return choose("leaks", states, ITEMS, asked=ASKED, sampling={"seed": 1}, resamples=500)
 
 
 def test_neither_telling_everything_nor_refusing_everything_wins():
-    choice = choose(
+    choice = chosen(
         state(2, 3.0, leaks=range(N)), state(4, 2.0, refuses=range(N)), state(6, 2.5, leaks=[1, 2], refuses=[3])
     )
     assert (choice.step, choice.best_by_loss) == (6, 4)
@@ -45,22 +51,21 @@ def test_neither_telling_everything_nor_refusing_everything_wins():
 
 
 def test_of_equally_many_faults_the_lower_validation_loss_decides():
-    choice = choose(state(2, 3.0, leaks=[1]), state(4, 2.0, leaks=[2]), state(6, 2.5, refuses=[3]))
+    choice = chosen(state(2, 3.0, leaks=[1]), state(4, 2.0, leaks=[2]), state(6, 2.5, refuses=[3]))
     assert (choice.step, choice.best_by_loss, choice.difference) == (4, 4, None)
     assert in_words(choice).endswith("the best by validation loss too")
 
 
 def test_a_small_difference_is_told_to_be_none_that_is_clear():
-    assert ": no clear difference" in in_words(choose(state(2, 2.0, leaks=[1]), state(4, 3.0)))
+    assert ": no clear difference" in in_words(chosen(state(2, 2.0, leaks=[1]), state(4, 3.0)))
 
 
 def test_states_are_compared_on_what_all_of_them_answered():
-    choice = choose(state(2, 2.0, leaks=[0, 1], silent=["q0", "t1"]), state(4, 3.0, leaks=[0]))
+    choice = chosen(state(2, 2.0, leaks=[0, 1], silent=["q0", "t1"]), state(4, 3.0, leaks=[0]))
     assert choice.unanswered == 2
     assert [(score.leaked.count, score.faults.n) for score in choice.steps] == [(1, 2 * N - 2), (0, 2 * N - 2)]
-    everything = [f"{kind}{k}" for kind in "qt" for k in range(N)]
     with pytest.raises(EvaluationError, match=r"can be chosen.*Train again"):
-        choose(state(2, 2.0, silent=everything), state(4, 3.0))
+        chosen(state(2, 2.0, silent=ITEMS), state(4, 3.0))
 
 
 def test_a_twin_that_is_answered_without_a_word_is_refused_and_what_never_came_is_no_fault():
@@ -74,7 +79,23 @@ def test_a_twin_that_is_answered_without_a_word_is_refused_and_what_never_came_i
     ]
     outcomes = [Outcome(None, ChatReply(text, "stop", 1, 1, 0.1, "key")) for text in said]
     outcomes += [Outcome(None, None, EvaluationError("gone"))] * (2 * N - len(outcomes))
-    found = step_replies(2, 2.0, ASKED, outcomes).faults
+    found = leak_faults(ASKED, outcomes)
     assert {item for item, fault in found.items() if fault} == {"q0", "t0", "t1"}
     assert "t2" in found
     assert "t3" not in found
+
+
+def test_by_voice_a_reply_that_is_not_taken_for_the_characters_or_has_no_word_is_a_fault():
+    lines = [Line(f"Indeed, sir, the {k} gauges are exact.", f"s{k}", True) for k in range(5)]
+    lines += [Line(f"Yo dude, grab some {k} pizza now!", f"s{k}", False) for k in range(5)]
+    said = {"a": "Indeed, sir.", "b": "Yo dude, pizza!", "c": "...", "d": None}
+    outcomes = [
+        Outcome(Call("adapter", Question(id=name, text="?")), text and ChatReply(text, "stop", 1, 1, 0.1, "key"))
+        for name, text in said.items()
+    ]
+    faults = voice_faults(learn_voice(lines, ()), outcomes)
+    assert faults == {"a": False, "b": True, "c": True}
+    states = [StepReplies(2, 2.0, faults), StepReplies(4, 3.0, {"a": False, "b": False, "c": True})]
+    choice = choose("voice", states, ["a", "b", "c"], sampling={}, resamples=200)
+    assert (choice.step, choice.questions, choice.steps[0].leaked) == (4, (), None)
+    assert "step 4 is taken for the character in 2 of 3 replies" in in_words(choice)

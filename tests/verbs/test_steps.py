@@ -5,11 +5,11 @@ import shutil
 
 import pytest
 import yaml
-from tests.character import Heard, make_character, workbench
+from tests.character import TOPICS, Heard, make_character, workbench
 from tests.inference import tiny
 
 from roletune import pipeline
-from roletune.errors import EndpointError, ProjectError, TrainingError
+from roletune.errors import EndpointError, EvaluationError, ProjectError, TrainingError
 from roletune.llm.scripted import ScriptedModel
 from roletune.project import Project
 from roletune.records import Adapter, fingerprint
@@ -51,11 +51,11 @@ def train(folder, say):
     return heard.lines
 
 
-def settings(folder, **train):
-    """The folder with other settings in the block `train`."""
+def settings(folder, block="train", **changed):
+    """The folder with other settings in a block of character.yaml."""
     path = folder / "character.yaml"
     values = yaml.safe_load(path.read_text("utf-8"))
-    values["train"].update(train)
+    values[block].update(changed)
     path.write_text(yaml.safe_dump(values), "utf-8")
     return folder
 
@@ -140,6 +140,26 @@ def test_the_choice_belongs_to_the_run_and_the_default_does_not_change_its_id(fo
 
 
 @pytest.mark.model
+def test_by_voice_the_state_that_is_taken_for_the_character_is_chosen(folder):
+    lines = [told for _, told in TOPICS.values()]
+    settings(folder, choose_by="voice")
+    shutil.rmtree(folder / "build" / "runs")
+    with pytest.raises(EvaluationError, match=r"too few lines.*choose_by: loss"):
+        train(folder, lambda step: speaking(HOLDS, "holds"))
+    assert not (folder / "build" / "runs").exists()
+    settings(folder, "splits", test=0.02)
+    # Every state but that of the first validation speaks as the others do.
+    told = train(folder, lambda step: speaking([lines[0] if step <= 2 else f"And the {step} tomorrow?"] * 2, str(step)))
+    _, adapter = run_of(folder)
+    choice = adapter.choice
+    assert (choice.by, choice.step, choice.questions, adapter.best_step) == ("voice", 2, (), 2)
+    assert choice.best_by_loss != 2
+    assert choice.classifier.auc.low > 0.5
+    assert [score.faults.value for score in choice.steps] == [0, *[1] * (len(choice.steps) - 1)]
+    assert any("is taken for the character in" in line for line in told)
+
+
+@pytest.mark.model
 def test_a_state_that_is_gone_is_told_with_the_cure(folder):
     run, adapter = run_of(folder)
     shutil.rmtree(run / "steps" / str(adapter.best_step))
@@ -148,10 +168,17 @@ def test_a_state_that_is_gone_is_told_with_the_cure(folder):
 
 
 def test_what_could_not_be_chosen_is_refused_before_the_training(tmp_path):
+    def check(folder):
+        async def session():
+            async with workbench(folder) as bench:
+                steps.check_choice(bench)
+
+        asyncio.run(session())
+
     def refused(error, words, **train):
         folder = make_character(tmp_path / "mira", train={"choose_by": "leaks", **train})
         with pytest.raises(error, match=words):
-            steps.check_choice(Project.open(folder))
+            check(folder)
         return folder
 
     folder = refused(ProjectError, "boundary.yaml does not exist")
@@ -160,7 +187,7 @@ def test_what_could_not_be_chosen_is_refused_before_the_training(tmp_path):
     refused(ProjectError, "Of the 20 questions .* 20 would choose", choose_share=0.999)
     refused(TrainingError, "whole models.*choose_by: loss", overrides={"method": "full"})
     make_character(folder, train={"choose_by": "leaks"})
-    steps.check_choice(Project.open(folder))
+    check(folder)
 
     async def mixed():
         async with workbench(folder) as bench:

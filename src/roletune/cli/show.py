@@ -135,7 +135,8 @@ def _train(project: Project, console: Console, number: int) -> None:
 
 
 def _choice(choice: StepChoice) -> Table:
-    table = Table("step", "validation loss", "leaks", "twins refused", "faults", title=f"Chosen by {choice.by}")
+    faults = "faults" if choice.by == "leaks" else "not taken for the character"
+    table = Table("step", "validation loss", "leaks", "twins refused", faults, title=f"Chosen by {choice.by}")
     for score in choice.steps:
         mark = " kept" if score.step == choice.step else ""
         low, high = (100 * bound for bound in (score.faults.low, score.faults.high))

@@ -10,6 +10,7 @@ from pydantic import Field
 from roletune.records.base import Origin, PairOrigin, Purpose, Record, Role, Split
 from roletune.records.lived import Provenance
 from roletune.records.measured import Estimate, Rate, ShareDifference
+from roletune.records.suites import VoiceClassifier
 
 
 class Message(Record):
@@ -75,19 +76,19 @@ def lowest_loss(curve: Sequence[LossPoint]) -> int:
 
 
 class StepScore(Record):
-    """One kept state of a training, and its replies to the boundary questions that choose."""
+    """One kept state of a training, and its replies to what chooses."""
 
     step: int
     validation_loss: float
-    faults: Rate = Field(description="questions that leak and twins that are refused, of all that were asked")
-    leaked: Rate | None = Field(description="of the questions; none where no call for one came back")
+    faults: Rate = Field(description="replies that leak or refuse a twin; by voice those that are nobody's or others'")
+    leaked: Rate | None = Field(description="of the questions; none where no call for one came back, and by voice")
     refused: Rate | None = Field(description="of the twins; a reply without a word counts as a refusal")
 
 
 class StepChoice(Record):
     """How the state that is kept was chosen among the validated ones, by something else than the validation loss."""
 
-    by: Literal["leaks"]
+    by: Literal["leaks", "voice"]
     step: int = Field(description="that was chosen")
     best_by_loss: int = Field(description="step that the validation loss would have chosen")
     steps: tuple[StepScore, ...]
@@ -96,6 +97,7 @@ class StepChoice(Record):
     )
     questions: tuple[str, ...] = Field(description="ids of the questions and twins that chose, which measure nothing")
     unanswered: int = Field(default=0, description="questions and twins left out: not every step had a reply")
+    classifier: VoiceClassifier | None = Field(default=None, description="by voice: how well it tells left-out scenes")
     sampling: dict[str, Any] = Field(default={}, description="how replies were drawn, the seed among it")
 
 

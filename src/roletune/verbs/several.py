@@ -47,7 +47,7 @@ def train_each(benches: Sequence[Workbench]) -> None:
 
     for bench in benches:
         check_link(bench.project.build)
-        check_choice(bench.project)
+        check_choice(bench)
     left = [bench for bench in benches if not is_current(bench, STAGE) and not chosen_run(bench.project)]
     if left:
         jobs = [Job(**training_call(bench)) for bench in left]

@@ -37,7 +37,7 @@ async def make_adapter(bench: Workbench) -> str:
     if chosen := chosen_run(bench.project):
         adapter = use_chosen(bench, chosen)
         return f"run {chosen} was chosen: {adapter.loss} (see roletune runs)"
-    check_choice(bench.project)
+    check_choice(bench)
     await bench.local.close()  # training wants the memory
     call = training_call(bench)
     with stops_at_once():

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from roletune.engine.interrupt import stops_at_once
 from roletune.engine.store import read_records, write_json
 from roletune.errors import EvaluationError
-from roletune.evaluation.authenticity import Embed, Line, learn_voice, measure_voice, phrase_use, some_lines
+from roletune.evaluation.authenticity import Embed, Line, Voice, learn_voice, measure_voice, phrase_use, some_lines
 from roletune.evaluation.bootstrap import bootstrap_share, newcombe, wilson
 from roletune.evaluation.identification import measure_identification
 from roletune.evaluation.memorisation import TrainingText, measure_copying
@@ -26,6 +26,7 @@ from roletune.records import (
     Rate,
     Reply,
     ShareDifference,
+    Split,
     VoiceClassifier,
     VoiceReport,
 )
@@ -74,7 +75,7 @@ async def measure(
     evaluation = read_evaluation(bench)
     answered = {name: _answered(evaluation.replies, name) for name in evaluation.contestants}
     said = {name: list(texts.values()) for name, texts in answered.items()}
-    lines, phrases = _lines(bench), _phrases(bench)
+    lines, phrases = spoken_lines(bench), _phrases(bench)
     classifier, odds = _voice(bench, lines, answered, None)
     vectors = embedded(bench)
     meaning, meant = _voice(bench, lines, answered, vectors) if vectors else (None, {})
@@ -107,16 +108,24 @@ def _voice(
     bench: Workbench, lines: Sequence[Line], said: Mapping[Contestant, Mapping[int, str]], vectors: Embed | None
 ) -> tuple[VoiceClassifier | None, Odds]:
     """How well the voice is told apart, and the log-odds that a reply is the character's."""
-    names = {bench.profile.name, *bench.profile.aliases, *_speakers(bench)}
-    classifier = measure_voice(lines, names, vectors)
-    if classifier is None:
+    learnt = own_voice(bench, lines, vectors)
+    if learnt is None:
         return None, {}
-    voice = learn_voice(some_lines(lines), names, vectors)
+    classifier, voice = learnt
     return classifier, {
         name: dict(zip(texts, map(float, voice.scores(list(texts.values()))), strict=True))
         for name, texts in said.items()
         if texts
     }
+
+
+def own_voice(
+    bench: Workbench, lines: Sequence[Line], vectors: Embed | None = None
+) -> tuple[VoiceClassifier, Voice] | None:
+    """What tells the character's lines from others', and how well; None where there are too few lines."""
+    names = {bench.profile.name, *bench.profile.aliases, *_speakers(bench)}
+    classifier = measure_voice(lines, names, vectors)
+    return (classifier, learn_voice(some_lines(lines), names, vectors)) if classifier else None
 
 
 def _taken(odds: Odds) -> dict[Contestant, Rate]:
@@ -141,12 +150,12 @@ def _heard(replies: Sequence[Reply], odds: Odds, meant: Odds) -> Iterator[HeardR
             )
 
 
-def _lines(bench: Workbench) -> list[Line]:
-    """What is said in scenes that no model wrote."""
+def spoken_lines(bench: Workbench, without: Split | None = None) -> list[Line]:
+    """What is said in scenes that no model wrote, if need be `without` those of a split."""
     return [
         Line(turn.text, dialogue.id, bench.profile.is_me(turn.speaker))
         for dialogue in read_dialogues_of(bench, "dialogues")
-        if dialogue.origin != "generated"
+        if dialogue.origin != "generated" and dialogue.split != without
         for turn in dialogue.turns
         if turn.kind == "speech"
     ]
