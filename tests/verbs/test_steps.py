@@ -14,6 +14,7 @@ from roletune.llm.scripted import ScriptedModel
 from roletune.project import Project
 from roletune.records import Adapter, fingerprint
 from roletune.verbs import boundary, steps
+from roletune.verbs.runs import finished_runs, unfinished_runs
 from roletune.verbs.several import train_mixed
 from roletune.verbs.train import data_hash, run_folder
 
@@ -92,6 +93,7 @@ def run_of(folder):
 def test_a_state_that_leaks_less_is_chosen_over_the_one_with_the_lowest_loss_without_training_again(folder):
     run, before = run_of(folder)
     by_loss = before.best_step
+    assert (unfinished_runs(folder / "build"), finished_runs(folder / "build")) == ([run.name], [])
     refusing, holding = [int(place.name) for place in (run / "steps").iterdir() if place.name != str(by_loss)][:2]
     kept = {place.name: (place / "adapter" / WEIGHTS).read_bytes() for place in (run / "steps").iterdir()}
     assert kept[str(by_loss)] == (run / WEIGHTS).read_bytes()
@@ -104,6 +106,7 @@ def test_a_state_that_leaks_less_is_chosen_over_the_one_with_the_lowest_loss_wit
     assert (run / WEIGHTS).read_bytes() == kept[str(holding)]
     assert (folder / "build" / "adapter" / WEIGHTS).read_bytes() == kept[str(holding)]
     assert not (run / "steps").exists()
+    assert [one.adapter for one in finished_runs(folder / "build")] == [after]
     counts = {score.step: (score.leaked.value, score.refused.value) for score in after.choice.steps}
     assert counts == {int(step): {refusing: (0, 1), holding: (0, 0)}.get(int(step), (1, 0)) for step in kept}
     assert after.best_validation_loss == next(

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from roletune.engine.store import write_bytes, write_text
 from roletune.errors import TrainingError
-from roletune.models.trained import trained_weights
+from roletune.models.trained import STEPS, trained_weights
 from roletune.models.weights import Weights
 from roletune.project import Project
 from roletune.records import Adapter
@@ -59,6 +59,7 @@ def finished_runs(build: Path) -> list[Run]:
     current = (build / "adapter").resolve()
     records = [path for path in (build / "runs").glob(f"*/{RECORD}") if trained_weights(path.parent)]
     runs = [Run(_read(path), _time(path), path.parent.resolve() == current) for path in records]
+    runs = [run for run in runs if not _is_choosing(build, run.adapter)]
     return sorted(runs, key=lambda run: (run.finished, run.adapter.run))
 
 
@@ -70,9 +71,9 @@ def keep_with_run(build: Path, files: Sequence[str]) -> None:
 
 
 def unfinished_runs(build: Path) -> list[str]:
-    """Ids of the trainings that were begun and have no record or no weights."""
-    folders = [path for path in (build / "runs").glob("*") if path.is_dir()]
-    return sorted(path.name for path in folders if not ((path / RECORD).is_file() and trained_weights(path)))
+    """Ids of the trainings that were begun and have no record or no weights, or whose state is still to be chosen."""
+    finished = {run.adapter.run for run in finished_runs(build)}
+    return sorted(path.name for path in (build / "runs").glob("*") if path.is_dir() and path.name not in finished)
 
 
 def differing(runs: Sequence[Run]) -> list[str]:
@@ -167,6 +168,11 @@ def _check_base(project: Project, adapter: Adapter, base: Weights) -> None:
 def _put_to_use(bench: Workbench, adapter: Adapter) -> None:
     _check_base(bench.project, adapter, bench.base)
     point_at(bench.project.build, bench.project.build / "runs" / adapter.run)
+
+
+def _is_choosing(build: Path, adapter: Adapter) -> bool:
+    """Whether one of its states is still to be chosen by its replies (`verbs.steps`)."""
+    return adapter.choice is None and (build / "runs" / adapter.run / STEPS).is_dir()
 
 
 def _read(path: Path) -> Adapter:
