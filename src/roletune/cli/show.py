@@ -135,15 +135,16 @@ def _train(project: Project, console: Console, number: int) -> None:
 
 
 def _choice(choice: StepChoice) -> Table:
-    faults = "faults" if choice.by == "leaks" else "not taken for the character"
-    table = Table("step", "validation loss", "leaks", "twins refused", faults, title=f"Chosen by {choice.by}")
+    kinds = ("leaks", "twins refused", "faults") if choice.by == "leaks" else ("not taken for the character",)
+    table = Table("step", "validation loss", *kinds, title=f"Chosen by {choice.by}")
     for score in choice.steps:
         mark = " kept" if score.step == choice.step else ""
         low, high = (100 * bound for bound in (score.faults.low, score.faults.high))
+        parts = (score.leaked, score.refused) if choice.by == "leaks" else ()
         table.add_row(
             str(score.step),
             f"{score.validation_loss:.3f}",
-            *(f"{rate.count} of {rate.n}" if rate else "" for rate in (score.leaked, score.refused)),
+            *(f"{rate.count} of {rate.n}" if rate else "" for rate in parts),
             f"{score.faults.value:.0%} ({low:.0f} to {high:.0f}){mark}",
         )
     return table
