@@ -14,6 +14,7 @@ from roletune.engine.store import read_records, write_json, write_records
 from roletune.errors import ResourceError
 from roletune.evaluation.likelihood import line_likelihoods
 from roletune.inference.loaded_model import served_identity
+from roletune.llm.request import ChatRequest
 from roletune.models.frozen import Frozen
 from roletune.records import Example
 from roletune.verbs.contestants import answering, measured_base
@@ -114,6 +115,8 @@ def test_a_base_in_4_bits_is_another_one_to_all_that_is_measured(in_4_bits):
 def test_replies_in_this_process_come_of_the_same_weights(in_4_bits):
     async def loaded(bench):
         beside = await bench.local.loaded()
+        reply = await bench.local.at(1.0).complete(ChatRequest(({"role": "user", "content": "Who?"},), max_tokens=4))
+        assert reply.completion_tokens > 0
         alone = await bench.local._load(None)
         return kinds(beside.model), kinds(alone.model), bench.local.at(0.0).identity, bench.local.at(None).identity
 
