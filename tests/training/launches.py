@@ -6,7 +6,12 @@ import sys
 from dataclasses import astuple
 from pathlib import Path
 
+import pytest
+import torch
+from safetensors.torch import load_file
+
 from roletune.engine.progress import SilentProgress
+from roletune.records import Adapter
 from roletune.training.recipe import Recipe
 from roletune.training.sequences import TokenSequence
 from roletune.training.sft import train
@@ -50,3 +55,13 @@ def run_two(script, call, run_dir, folder):
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
+
+
+def assert_same_training(alone, two):
+    """Two runs' folders hold the same curve and weights but for rounding."""
+    adapters = [Adapter.model_validate_json((folder / "adapter.json").read_text()) for folder in (alone, two)]
+    for name in ("step", "tokens", "learning_rate", "train_loss", "validation_loss"):
+        left, right = ([getattr(point, name) for point in adapter.curve[1:]] for adapter in adapters)
+        assert right == pytest.approx(left, rel=1e-5), name
+    weights = [load_file(folder / WEIGHTS) for folder in (alone, two)]
+    torch.testing.assert_close(*weights, rtol=1e-3, atol=1e-5)

@@ -1,13 +1,10 @@
 import pytest
-import torch
-from safetensors.torch import load_file
 
-from roletune.records import Adapter
 from roletune.training import checkpoint
 from roletune.training.ranks import Ranks, launched
 from roletune.training.sequences import divide
 
-from .launches import WEIGHTS, run_two, small_call, train_alone
+from .launches import assert_same_training, run_two, small_call, train_alone
 
 
 @pytest.fixture
@@ -16,7 +13,7 @@ def call(tiny_base, tiny_sequences):
 
 
 def test_two_processes_go_on_from_a_checkpoint_and_train_what_one_does(call, tmp_path):
-    alone = train_alone(call, tmp_path / "alone")
+    train_alone(call, tmp_path / "alone")
 
     def interrupt(point):
         if point.step == 2:
@@ -26,12 +23,7 @@ def test_two_processes_go_on_from_a_checkpoint_and_train_what_one_does(call, tmp
         train_alone(call, tmp_path / "two", interrupt)
     # Of the last step's single conversation the second process has nothing to compute.
     run_two("train_as_rank.py", call, tmp_path / "two", tmp_path)
-    two = Adapter.model_validate_json((tmp_path / "two" / "adapter.json").read_text())
-    for name in ("step", "tokens", "learning_rate", "train_loss", "validation_loss"):
-        left, right = ([getattr(p, name) for p in adapter.curve[1:]] for adapter in (alone, two))
-        assert right == pytest.approx(left, rel=1e-5), name
-    weights = [load_file(tmp_path / name / WEIGHTS) for name in ("alone", "two")]
-    torch.testing.assert_close(*weights, rtol=1e-3, atol=1e-5)
+    assert_same_training(tmp_path / "alone", tmp_path / "two")
     assert not (tmp_path / "two" / checkpoint.FILE).exists()
 
 

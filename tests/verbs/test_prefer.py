@@ -4,9 +4,8 @@ import asyncio
 import json
 
 import pytest
-from tests.character import make_character, workbench
+from tests.character import workbench
 from tests.cli.terminal import roletune
-from tests.inference import tiny
 
 from roletune import pipeline
 from roletune.engine.store import write_records
@@ -20,6 +19,8 @@ from roletune.verbs.opinions import read_opinions
 from roletune.verbs.prefer import part
 from roletune.verbs.runs import chosen_run, finished_runs
 from roletune.workbench import scene_of
+
+from .on_tiny_base import on_tiny_base
 
 OVERRIDES = {"rank": 2, "epochs": 1, "max_tokens": 600, "evaluations_per_epoch": 1, "dtype": "float32"}
 
@@ -40,15 +41,8 @@ def pair(number, split="train", chosen="The sea.", rejected="I am an AI.", asked
 def trained(tmp_path_factory):
     pytest.importorskip("trl")
     place = tmp_path_factory.mktemp("prefer")
-    base = tiny.base_folder(place / "base", "Llama", context=4096)
-    folder = make_character(
-        place / "mira",
-        base=str(base),
-        scenes={"count": 0},
-        protective={"count": 0},
-        train={"overrides": {**OVERRIDES, "max_tokens": 2048}},
-        prefer={"learning_rate": 0.002, "batch": 2, "epochs": 3},
-    )
+    prefer = {"learning_rate": 0.002, "batch": 2, "epochs": 3}
+    folder = on_tiny_base(place, train={"overrides": {**OVERRIDES, "max_tokens": 2048}}, prefer=prefer)
 
     async def session():
         async with workbench(folder) as bench:

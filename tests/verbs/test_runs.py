@@ -8,12 +8,13 @@ import pytest
 import yaml
 from tests.character import Heard, make_character, workbench
 from tests.cli.terminal import roletune
-from tests.inference import tiny
 
 from roletune import pipeline
 from roletune.errors import TrainingError
 from roletune.project import Project
 from roletune.verbs.runs import check_link, chosen_run, differing, finished_runs, unfinished_runs
+
+from .on_tiny_base import on_tiny_base
 
 pytestmark = pytest.mark.model
 OVERRIDES = {"rank": 2, "epochs": 1, "max_tokens": 2048, "evaluations_per_epoch": 1}
@@ -23,14 +24,7 @@ OVERRIDES = {"rank": 2, "epochs": 1, "max_tokens": 2048, "evaluations_per_epoch"
 def trained(tmp_path_factory):
     """A character with two trainings, of which the second, with rank 3, is in use."""
     place = tmp_path_factory.mktemp("trained")
-    base = tiny.base_folder(place / "base", "Llama", context=4096)
-    folder = make_character(
-        place / "mira",
-        base=str(base),
-        scenes={"count": 0},
-        protective={"count": 0},
-        train={"overrides": OVERRIDES},
-    )
+    folder = on_tiny_base(place, train={"overrides": OVERRIDES})
     make(folder)
     configure(folder, rank=3)
     make(folder)

@@ -6,7 +6,6 @@ import shutil
 import pytest
 import yaml
 from tests.character import TOPICS, Heard, make_character, workbench
-from tests.inference import tiny
 
 from roletune import pipeline
 from roletune.errors import EndpointError, EvaluationError, ProjectError, TrainingError
@@ -17,6 +16,8 @@ from roletune.verbs import boundary, steps
 from roletune.verbs.runs import finished_runs, unfinished_runs
 from roletune.verbs.several import train_mixed
 from roletune.verbs.train import data_hash, run_folder
+
+from .on_tiny_base import on_tiny_base
 
 OVERRIDES = {"rank": 2, "epochs": 2, "max_tokens": 2048, "evaluations_per_epoch": 2, "dtype": "float32"}
 QUESTIONS = "refusals: ['no such']\nquestions:\n" + "".join(
@@ -65,14 +66,7 @@ def settings(folder, block="train", **changed):
 def trained(tmp_path_factory):
     """A character whose training has ended, and whose states could not be asked."""
     place = tmp_path_factory.mktemp("steps")
-    base = tiny.base_folder(place / "base", "Llama", context=4096)
-    folder = make_character(
-        place / "mira",
-        base=str(base),
-        scenes={"count": 0},
-        protective={"count": 0},
-        train={"choose_by": "leaks", "overrides": OVERRIDES},
-    )
+    folder = on_tiny_base(place, train={"choose_by": "leaks", "overrides": OVERRIDES})
     (folder / "boundary.yaml").write_text(QUESTIONS + TWINS, "utf-8")
     with pytest.raises(EndpointError):
         train(folder, lambda step: ScriptedModel(gone, identity="gone"))

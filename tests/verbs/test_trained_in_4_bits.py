@@ -4,9 +4,8 @@ import asyncio
 import json
 
 import pytest
-from tests.character import make_character, workbench
+from tests.character import workbench
 from tests.cli.terminal import roletune
-from tests.inference import tiny
 from tests.verbs.test_prefer import pair
 
 from roletune import pipeline
@@ -20,6 +19,8 @@ from roletune.records import Example
 from roletune.verbs.contestants import answering, measured_base
 from roletune.verbs.dataset import open_renderer
 from roletune.verbs.evaluate import loaded_with_adapter
+
+from .on_tiny_base import on_tiny_base
 
 pytestmark = pytest.mark.model
 OVERRIDES = {
@@ -38,15 +39,8 @@ OVERRIDES = {
 def in_4_bits(tmp_path_factory):
     pytest.importorskip("bitsandbytes")
     place = tmp_path_factory.mktemp("four")
-    base = tiny.base_folder(place / "base", "Llama", context=4096)
-    folder = make_character(
-        place / "mira",
-        base=str(base),
-        scenes={"count": 0},
-        protective={"count": 0},
-        train={"overrides": OVERRIDES},
-        prefer={"learning_rate": 0.002, "batch": 2, "epochs": 1},
-    )
+    prefer = {"learning_rate": 0.002, "batch": 2, "epochs": 1}
+    folder = on_tiny_base(place, train={"overrides": OVERRIDES}, prefer=prefer)
 
     async def session():
         async with workbench(folder) as bench:
