@@ -18,12 +18,11 @@ from pydantic import ValidationError
 from roletune.errors import MissingExtraError, ModelError
 from roletune.models.device import Device, device_for
 from roletune.models.load import FourBit, load_causal_lm, prepare_four_bit
+from roletune.models.trained import RECORD
 from roletune.records import Adapter, fingerprint
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-RECORD = "adapter.json"  # of a training, beside its weights
 
 
 @dataclass(frozen=True)

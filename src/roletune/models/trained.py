@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ADAPTER = "adapter_model.safetensors"
 ADAPTER_GGUF, WHOLE_GGUF = "adapter.gguf", "model.gguf"  # the same for llama.cpp, beside it
 WHOLE = "model"  # the folder of a whole model
+RECORD = "adapter.json"  # the `Adapter` record, beside the weights
 STEPS = "steps"  # of a run: the states of which one is still to be chosen
 _WHOLE_WEIGHTS = f"{WHOLE}/model.safetensors"
 

@@ -24,6 +24,7 @@ from roletune.errors import DatasetError, MissingExtraError, TrainingError
 from roletune.models.device import Device, short_memory
 from roletune.models.frozen import Frozen
 from roletune.models.load import load_tokenizer, quiet
+from roletune.models.trained import RECORD
 from roletune.records import Adapter, LossPoint, fingerprint
 from roletune.training.events import tensorboard
 from roletune.training.preference_data import (
@@ -35,7 +36,7 @@ from roletune.training.preference_data import (
     rows_of,
 )
 from roletune.training.recipe import Recipe
-from roletune.training.sft import RECORD, finished_run
+from roletune.training.sft import finished_run
 
 _SHORT_MEMORY = (
     "There is not enough memory for preference training. Lower prefer.batch, end other programs that hold memory, or "

@@ -26,7 +26,7 @@ from roletune.engine.store import write_text
 from roletune.errors import ModelError, TrainingError
 from roletune.models.architecture import from_folder
 from roletune.models.device import Device, device_for, free_memory, free_unused, short_memory
-from roletune.models.trained import STEPS, trained_weights
+from roletune.models.trained import RECORD, STEPS, trained_weights
 from roletune.records import Adapter, LossPoint, fingerprint
 from roletune.training import checkpoint
 from roletune.training.checkpoint import TrainingState
@@ -38,8 +38,6 @@ from roletune.training.plan import check_memory, plan_memory
 from roletune.training.ranks import Ranks
 from roletune.training.recipe import Recipe, check_recipe
 from roletune.training.sequences import SequenceStatistics, TokenSequence, prepare
-
-RECORD = "adapter.json"
 
 
 @dataclass(frozen=True)

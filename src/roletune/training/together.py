@@ -24,6 +24,7 @@ from roletune.engine.progress import Progress
 from roletune.errors import ModelError, TrainingError
 from roletune.models.architecture import from_folder
 from roletune.models.device import Device, device_for, free_memory
+from roletune.models.trained import RECORD
 from roletune.records import Adapter
 from roletune.training.batch import MicroBatch
 from roletune.training.loop import StepWork, Training
@@ -35,7 +36,6 @@ from roletune.training.ranks import Ranks
 from roletune.training.recipe import Recipe, check_recipe
 from roletune.training.segments import Sections
 from roletune.training.sft import (
-    RECORD,
     Job,
     begin,
     finish,

@@ -23,14 +23,13 @@ from pydantic import ValidationError
 
 from roletune.engine.store import write_bytes, write_text
 from roletune.errors import TrainingError
-from roletune.models.trained import STEPS, trained_weights
+from roletune.models.trained import RECORD, STEPS, trained_weights
 from roletune.models.weights import Weights
 from roletune.project import Project
 from roletune.records import Adapter
 from roletune.training.recipe import Recipe
 from roletune.workbench import Workbench
 
-RECORD = "adapter.json"
 MEASURED = "measured"
 
 

@@ -27,7 +27,7 @@ from roletune.inference.local_models import LocalModels
 from roletune.llm.ledger import RememberedModel
 from roletune.llm.model import ChatModel
 from roletune.models.gguf_lora import export_lora
-from roletune.models.trained import ADAPTER, ADAPTER_GGUF, STEPS, kept_step
+from roletune.models.trained import ADAPTER, ADAPTER_GGUF, RECORD, STEPS, kept_step
 from roletune.project import Project
 from roletune.records import Adapter, Example, Message, Question, StepChoice, VoiceClassifier
 from roletune.verbs.boundary import as_asked, boundary_path, boundary_questions
@@ -35,7 +35,6 @@ from roletune.verbs.contestants import as_character, sampling
 from roletune.verbs.voice import own_voice, spoken_lines
 from roletune.workbench import Workbench
 
-RECORD = "adapter.json"
 CONTEXTS = 32  # turns of the validation split that every state answers by `voice`
 
 
